@@ -228,6 +228,7 @@ def _wrapped(method: Callable[..., Any], effect: str, position: int) -> Callable
         arguments = list(args)
         puts_in = effect in ("adds", "replaces")
         if puts_in:
+            # before anything changes, since it may be refused
             arguments[position - 1] = self.__uow_admit__(arguments[position - 1])
         elif effect == "removes":
             arguments[position - 1] = real_object(arguments[position - 1])

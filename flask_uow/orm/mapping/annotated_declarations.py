@@ -115,10 +115,12 @@ def complete_composite(
     """
     is_optional = annotation is not None and annotation.optional
     for name, column, hint in value.complete(owner, annotation.type if annotation is not None else None):
+        # an attribute of the class as well, and completed as that
         if isinstance(column, MappedColumn) and id(column.column) in own:
             continue
         mapped: Any = Mapped
         read = read_annotation(mapped[hint], owner, cls.__module__, {}) if hint is not None else None
+        # where there is no value, all its columns are NULL
         if read is not None and is_optional:
             read = dataclasses.replace(read, optional=True)
         complete_column(f"{owner} ({name})" if name else owner, name, column, read, cls, registry)

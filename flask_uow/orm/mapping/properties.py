@@ -473,6 +473,7 @@ def mapped_column(
         given_type = parts.pop(0)
     if nullable is not None:
         keywords["nullable"] = nullable
+    # default= is for the constructor of a dataclass alone then
     if insert_default is not None:
         keywords["default"] = insert_default
     elif default is not NOT_GIVEN:
