@@ -249,6 +249,8 @@ class BatchWriter(ABC):
     ) -> list[Any] | None:
         """Insert ``count`` rows for which the application gives no value at all; returns and raises like insert."""
         sql = f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
+        if generated_key is not None:
+            sql = self._with_key(sql, generated_key)
         keys: list[Any] = []
         # one by one: DEFAULT VALUES has no form for many rows
         for _ in range(count):
@@ -265,23 +267,28 @@ class BatchWriter(ABC):
         set_values: Values,
     ) -> int:
         """Update the rows with these keys; each has new values of its own. Returns the number of rows that matched."""
-        if len(key_values[0]) > 1 or self.needs_rows(key_columns):
+        keys = names_of(key_columns)
+        if len(key_values[0]) > 1 or self.text(table, ("needs rows", keys), self._needs_rows, key_columns):
             return self._update_rows(connection, table, key_columns, key_values, set_columns, set_values)
-        sql = self.text(table, ("update one", names_of(set_columns), names_of(key_columns)), self._update_one_text,
-                        set_columns, key_columns)  # fmt: skip
+        memo = ("update one", names_of(set_columns), keys)
+        sql = self.text(table, memo, self._update_one_text, set_columns, key_columns)
         parameters = self._single(table, set_columns, set_values) + self._single(table, key_columns, key_values)
         return connection.run(sql, parameters)
 
     def delete(self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values) -> int:
         """Delete the rows with these keys. Returns the number of rows that matched."""
-        if len(key_values[0]) > 1 or self.needs_rows(key_columns):
+        keys = names_of(key_columns)
+        if len(key_values[0]) > 1 or self.text(table, ("needs rows", keys), self._needs_rows, key_columns):
             return self._delete_rows(connection, table, key_columns, key_values)
-        sql = self.text(table, ("delete one", names_of(key_columns)), self._delete_one_text, key_columns)
+        sql = self.text(table, ("delete one", keys), self._delete_one_text, key_columns)
         return connection.run(sql, self._single(table, key_columns, key_values))
 
     def needs_rows(self, key_columns: Columns) -> bool:
         """Return True where even a single row is told by the statement for many, since its key may be kept in several forms."""
         return False
+
+    def _needs_rows(self, table: TableInfo, key_columns: Columns) -> bool:
+        return self.needs_rows(key_columns)
 
     @abstractmethod
     def allocate_keys(
@@ -361,7 +368,9 @@ class BatchWriter(ABC):
     def _insert_one(
         self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
     ) -> list[Any] | None:
-        sql = self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)
+        names = names_of(columns)
+        memo = ("insert one", names) if key is None else ("insert one, key back", names, key.name)
+        sql = self.text(table, memo, self._insert_one_text, columns, key)
         keys: list[Any] = []
         self._run_insert_one(connection, table, sql, self._single(table, columns, values), key, keys)
         return keys if key is not None else None
@@ -375,13 +384,16 @@ class BatchWriter(ABC):
         key: ColumnInfo | None,
         keys: list[Any],
     ) -> None:
-        """Insert one row and add its key to ``keys``."""
+        """Insert one row and add its key to ``keys``.
+
+        :param sql: the statement, with the key behind RETURNING where there is one.
+        """
         if key is None:
             inserted = connection.run(sql, parameters)
         else:
-            rows = connection.fetch_all(f"{sql} RETURNING {self.escaped(key)}", parameters, write=True)
+            rows = connection.fetch_all(sql, parameters, write=True)
             inserted = len(rows)
-            keys.extend(row[0] for row in rows)
+            keys += [row[0] for row in rows]
         if inserted != 1:
             raise self.mismatch(table, 1, inserted)
 
@@ -404,9 +416,13 @@ class BatchWriter(ABC):
                 raise self.column_error(table, column, error) from error
         return tuple(bound)
 
-    def _insert_one_text(self, table: TableInfo, columns: Columns) -> str:
+    def _insert_one_text(self, table: TableInfo, columns: Columns, key: ColumnInfo | None = None) -> str:
         marks = ", ".join([self.dialect.placeholder] * len(columns))
-        return f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) VALUES ({marks})"
+        sql = f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) VALUES ({marks})"
+        return sql if key is None else self._with_key(sql, key)
+
+    def _with_key(self, sql: str, key: ColumnInfo) -> str:
+        return f"{sql} RETURNING {self.escaped(key)}"
 
     def _update_one_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
         assignments, condition = self._equal(set_columns, ", "), self._equal(key_columns, " AND ")

@@ -201,7 +201,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     ) -> list[Any] | None:
         if key is None or getattr(key, "sequence", None) is None or not self.dialect.supports_sequences:
             return super()._insert_one(connection, table, columns, values, key)
-        sql = self.single_insert(table, columns, key)
+        sql = self._with_key(self.single_insert(table, columns, key), key)
         keys: list[Any] = []
         self._run_insert_one(connection, table, sql, self._single(table, columns, values), key, keys)
         return keys

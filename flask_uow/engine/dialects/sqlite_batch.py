@@ -57,7 +57,7 @@ class SQLiteBatchWriter(BatchWriter):
     def _insert_one(
         self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
     ) -> list[Any] | None:
-        if key is not None and not _numbers_rows(table):
+        if key is not None and not self.text(table, "numbers rows", _numbers_rows):
             return self._insert_keys(connection, table, columns, values, key, 1)
         return super()._insert_one(connection, table, columns, values, key)
 

@@ -64,6 +64,10 @@ STATUS_CHANGES = MappingProxyType(
 )
 
 
+# each transaction looks at them a dozen times, and CPython 3.11 reads a member from its Enum in 80 ns, a name in 10
+_ACTIVE, _FAILED, _PREPARED, _CLOSED = Status
+
+
 class SessionTransaction:
     """One level of a Session's transaction; a context manager that commits, or rolls back when the block raises.
 
@@ -82,7 +86,7 @@ class SessionTransaction:
         self.nested = nested
         self.is_subtransaction = parent is not None and not nested
         self.failure: BaseException | None = None
-        self.status = Status.ACTIVE
+        self.status = _ACTIVE
         # a subtransaction keeps the accounts of the real transaction that it is part of
         real = parent.real if parent is not None and not nested else None
         self._around = real
@@ -118,17 +122,17 @@ class SessionTransaction:
     @property
     def is_active(self) -> bool:
         """True while work can be done in it."""
-        return self.status is Status.ACTIVE
+        return self.status is _ACTIVE
 
     @property
     def is_prepared(self) -> bool:
         """True after :meth:`prepare`, until the end."""
-        return self.status is Status.PREPARED
+        return self.status is _PREPARED
 
     @property
     def is_closed(self) -> bool:
         """True when it has ended."""
-        return self.status is Status.CLOSED
+        return self.status is _CLOSED
 
     def become(self, status: Status) -> None:
         """Change the status.
@@ -142,11 +146,11 @@ class SessionTransaction:
                 f"a transaction that is {self.status.value} cannot become {status.value}. Call rollback(), and begin another one."
             )
         self.status = status
-        if status is not Status.CLOSED or not self.is_subtransaction:
+        if status is not _CLOSED or not self.is_subtransaction:
             self.lent.clear()
 
     def _check_not_ended(self) -> None:
-        if self.status is Status.CLOSED:
+        if self.status is _CLOSED:
             raise ResourceClosedError(
                 "this transaction was ended while its commit was under way: a hook has called commit(), rollback() or close()."
                 " Let the hook raise an error instead; that keeps the transaction from being committed."
@@ -163,7 +167,7 @@ class SessionTransaction:
         :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared; for options of a connection
             that takes part already.
         """
-        if self.status is not Status.ACTIVE:
+        if self.status is not _ACTIVE:
             raise self.inactive_error()
         if options:
             self.participants.set_options(bind, options)
@@ -197,7 +201,7 @@ class SessionTransaction:
             self.failure = error
             self.rollback()
             raise
-        self.become(Status.PREPARED)
+        self.become(_PREPARED)
 
     def get_ready(self, ready: Iterable[SessionTransaction], begun: Iterable[SessionTransaction]) -> None:
         """Flush, and leave nothing but the end to commit(): for root transactions of several Sessions that are committed together.
@@ -220,7 +224,7 @@ class SessionTransaction:
 
     def be_ready(self) -> None:
         """Have :meth:`commit` only end the transaction, which :meth:`get_ready` has flushed."""
-        self.become(Status.PREPARED)
+        self.become(_PREPARED)
 
     def commit(self) -> None:
         """Flush and commit this level, and levels inside it that are still open; a subtransaction only ends.
@@ -229,10 +233,10 @@ class SessionTransaction:
         """
         for level in self._end_inner("commit"):
             level.commit()
-        if self.status is Status.FAILED:
+        if self.status is _FAILED:
             raise self.inactive_error()
         session = self.session
-        if self.status is Status.ACTIVE:
+        if self.status is _ACTIVE:
             self._flush()
         if self.is_subtransaction:
             self._close()
@@ -294,7 +298,7 @@ class SessionTransaction:
             return
         session = self.session
         session.observer.before_rollback(session, self)
-        was_undone = self.status is Status.FAILED
+        was_undone = self.status is _FAILED
         has_written = self.participants.has_written
         try:
             self.participants.rollback()
@@ -325,7 +329,7 @@ class SessionTransaction:
         finally:
             level: SessionTransaction | None = self.parent
             while level is not None:
-                level.become(Status.FAILED)
+                level.become(_FAILED)
                 level.failure = level.failure or self.failure
                 if level is real:
                     break
@@ -350,7 +354,7 @@ class SessionTransaction:
                 self.parent.close()
 
     def _close(self) -> None:
-        self.become(Status.CLOSED)
+        self.become(_CLOSED)
         self.session.transaction_ended(self)
         if not self.is_subtransaction:
             self.participants.let_go()
@@ -369,7 +373,7 @@ class SessionTransaction:
         while level is not None and level is not self:
             inner.append(level)
             level = level.parent
-        if self.status is Status.CLOSED or level is None:
+        if self.status is _CLOSED or level is None:
             raise ResourceClosedError(f"cannot {verb}: this transaction has ended already.")
         return inner
 
