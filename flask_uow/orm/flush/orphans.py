@@ -15,6 +15,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE
 if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Automatic, Changes
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapped_properties import MappedProperties
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.orm.state.session_objects import SessionObjects
@@ -104,11 +105,17 @@ def _expunge(changes: Changes, orphans: Orphans, obj: MappedObject, state: Insta
 def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
     """Return the objects that were taken out of relationships, each after the side with the cascade."""
     found: list[tuple[RelationshipProperty, Any]] = []
+    class_: type | None = None
+    relationships: MappedProperties[RelationshipProperty] | None = None
     for state, obj in list(changes.modified.items()):
-        if state in changes.left_out:
+        if type(obj) is not class_:
+            class_ = type(obj)
+            relationships = class_.__mapper__.relationships
+        # most changes are of columns, and many classes have no relationship at all
+        if not relationships or state in changes.left_out:
             continue
         for name in state.changes or ():
-            prop = type(obj).__mapper__.relationships.get(name)
+            prop = relationships.get(name)
             if prop is None or prop.viewonly:
                 continue
             if prop.cascade.delete_orphan:

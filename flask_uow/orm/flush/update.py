@@ -50,8 +50,10 @@ def update_objects(
     :raises FlushError: when a primary key was set to NULL, or no table of the class can be written to.
     """
     by_columns: dict[tuple[str, ...], list[Any]] = {}
+    stored = _stored_columns(mapper)
+    in_order: dict[tuple[str, ...], tuple[str, ...]] = {}
     for obj in objects:
-        names = changed_columns(mapper, obj)
+        names = _changed_of(obj, stored, in_order)
         if only is not None:
             names = tuple(name for name in names if name in only)
         if names:
@@ -87,21 +89,43 @@ def update_objects(
 
 def changed_columns(mapper: Mapper, obj: MappedObject) -> tuple[str, ...]:
     """Return the attributes of columns with a net change."""
-    values = obj.__dict__
-    changes = values[STATE].changes
-    if not changes:
-        return ()
+    return _changed_of(obj, _stored_columns(mapper), {})
+
+
+def _stored_columns(mapper: Mapper) -> dict[str, tuple[str]]:
+    """Return the attributes of columns in the order in which statements have them, each with the tuple of itself alone."""
     stored: dict[str, tuple[str]] | None = mapper.memo.get("stored columns")
     if stored is None:
         columns = mapper.column_attrs.items()
         stored = mapper.memo["stored columns"] = {name: (name,) for name, prop in columns if prop.is_stored}
+    return stored
+
+
+def _changed_of(
+    obj: MappedObject, stored: dict[str, tuple[str]], in_order: dict[tuple[str, ...], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return the attributes of columns with a net change, in the order of statements.
+
+    :param in_order: what was put into that order before, as objects changed it; added to.
+    """
+    values = obj.__dict__
+    changes = values[STATE].changes
+    if not changes:
+        return ()
     if len(changes) == 1:
         # most objects (benchmark: update_dirty)
         for name, old in changes.items():
             return stored[name] if name in stored and is_changed(old, values.get(name, NO_VALUE)) else ()
-    names = [name for name, old in changes.items() if name in stored and is_changed(old, values.get(name, NO_VALUE))]
+    names = tuple(
+        [name for name, old in changes.items() if name in stored and is_changed(old, values.get(name, NO_VALUE))]
+    )
+    if len(names) < 2:
+        return names
     # one order of columns, so that objects changed in another order share a statement
-    return tuple(names) if len(names) < 2 else tuple(name for name in stored if name in names)
+    ordered = in_order.get(names)
+    if ordered is None:
+        ordered = in_order[names] = tuple(name for name in stored if name in names)
+    return ordered
 
 
 def _update_tables(session: Session, mapper: Mapper, names: tuple[str, ...], objects: list[Any]) -> None:
