@@ -106,11 +106,10 @@ def values_to_release(work: WorkList, base: Mapper, changed: list[Any], new: lis
 
 
 def exchanged_values(order: Turns) -> Iterator[ReleaseRows]:
-    """Yield the UPDATEs by which one of the rows that exchange unique values gives up its own."""
-    for obj, names in order.released:
-        yield from _release(
-            type(obj).__mapper__, [(obj, dict.fromkeys(names))], "exchanges unique values with other rows"
-        )
+    """Yield the UPDATEs by which rows that exchange unique values give up their own."""
+    for mapper, names, objects in order.releases():
+        values = {name: [None] * len(objects) for name in names}
+        yield ReleaseRows(mapper, objects, values, "rows that exchange unique values give them up first")
 
 
 def rows_to_take_over(work: WorkList, switched: dict[int, Any], deleted: ByFamily) -> Iterator[ReleaseRows]:

@@ -1,16 +1,16 @@
 """Unique values that rows hand on to each other in one flush: positions that move up by one, keys that are passed along.
 
 A database checks most unique constraints row by row, also within one statement. So a row that leaves a value is updated before the row that
-takes it, by a statement of its own. Of rows that exchange values one gives up its value first, and has NULL until its own UPDATE; where the column
+takes it, by a statement of its own. Rows that exchange values give them up first, and have NULL until their own UPDATE; where the column
 cannot be NULL, they cannot be updated at all, and the error says which they are.
 """
 
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from flask_uow.exc import CircularDependencyError
 from flask_uow.orm.flush.unique_values import (
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
+# how many rows of a cycle a message tells
+_SHOWN: Final = 5
 # the attributes of a unique key, and their values
 Taken: TypeAlias = tuple[tuple[str, ...], Any]
 
@@ -47,6 +49,14 @@ class Turns(NamedTuple):
 
     released: list[tuple[Any, tuple[str, ...]]]
     turns: list[list[Any]]
+
+    def releases(self) -> Iterator[tuple[Mapper, tuple[str, ...], list[Any]]]:
+        """Yield the rows that give up values, those of one class and the same attributes together."""
+        groups: dict[tuple[Mapper, tuple[str, ...]], list[Any]] = {}
+        for obj, names in self.released:
+            groups.setdefault((type(obj).__mapper__, names), []).append(obj)
+        for (mapper, names), objects in groups.items():
+            yield mapper, names, objects
 
 
 def in_turns(session: Session, base: Mapper, objects: list[Any], carried: dict[int, dict[str, Any]] | None) -> Turns:
@@ -83,7 +93,7 @@ def _broken(
     taken: dict[tuple[int, int], list[Taken]],
     released: dict[tuple[int, tuple[str, ...]], Any],
 ) -> list[list[Any]]:
-    """Return objects in turns. Of each cycle one lets go of the value that the one before takes, where that may be NULL.
+    """Return objects in turns. Those of a cycle let go of their values first, all of them or else the first that can.
 
     :param released: where these are added, with the attributes.
     """
@@ -91,17 +101,40 @@ def _broken(
     while True:
         try:
             return _sorted(movers, waits)
-        except graphlib.CycleError as error:
-            # each of the cycle comes before the next: it leaves what that takes
-            cycle = [members[number] for number in reversed(error.args[1])]
-        for obj, other in pairwise(cycle):
-            names = [_emptied(other, held) for held, _ in taken[id(obj), id(other)]]
-            if all(names):
-                released.update(((id(other), some), other) for some in names)
-                waits[id(obj)].discard(id(other))
+        except graphlib.CycleError:
+            cycles = _cycles(waits)
+        for cycle in cycles:
+            steps = list(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+            emptied = {step: [_emptied(members[step[1]], held) for held, _ in taken[step]] for step in steps}
+            possible = [step for step in steps if all(emptied[step])]
+            if not possible:
+                raise _exchange([members[number] for number in (*cycle, cycle[0])], taken)
+            # two statements for all of them, where each could go without its value for a moment
+            for taker, leaver in possible if len(possible) == len(steps) else possible[:1]:
+                released.update(((leaver, names), members[leaver]) for names in emptied[taker, leaver])
+                waits[taker].discard(leaver)
+
+
+def _cycles(waits: dict[int, set[int]]) -> list[list[int]]:
+    """Return cycles that have nothing in common, at least one where there is one; each of a cycle waits for the next."""
+    found, done = [], set[int]()
+    for start in waits:
+        path: list[int] = []
+        if start not in done:
+            path, further = [start], [iter(waits[start])]
+        while path:
+            following = next(further[-1], None)
+            if following is None:
+                done.add(path.pop())
+                further.pop()
+            elif following in path:
+                found.append(path[path.index(following) :])
+                done.update(path)
                 break
-        else:
-            raise _exchange(cycle, taken) from None
+            elif following not in done and following in waits:
+                path.append(following)
+                further.append(iter(waits[following]))
+    return found
 
 
 def _emptied(obj: MappedObject, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -240,10 +273,12 @@ def _move(
 
 def _exchange(cycle: list[Any], taken: dict[tuple[int, int], list[Taken]]) -> CircularDependencyError:
     steps = []
-    for obj, other in pairwise(cycle):
+    for obj, other in pairwise(cycle[: _SHOWN + 1]):
         names, value = taken[id(obj), id(other)][0]
         shown = ", ".join(f"{name}={part!r}" for name, part in zip(names, value, strict=True))
         steps.append(f"{describe(obj)} takes {shown} from {describe(other)}")
+    if len(cycle) > _SHOWN + 1:
+        steps.append(f"and so on, {len(cycle) - 1} rows in all")
     table = type(cycle[0]).__mapper__.local_table.description
     return CircularDependencyError(
         f"rows of {table} exchange unique values of columns that are NOT NULL, so that none can be updated first: {'; '.join(steps)}. Give one of them"

@@ -66,9 +66,9 @@ def update_objects(
         unique = unique_names(mapper)
         if not all(unique.isdisjoint(names) for names in by_columns):
             order = in_turns(session, mapper.base_mapper, objects, None)
-            if len(order.turns) > 1:
-                for obj, names in order.released:
-                    release_rows(session, mapper, [obj], {name: [None] for name in names})
+            if len(order.turns) > 1 or order.released:
+                for owner, held, some in order.releases():
+                    release_rows(session, owner, some, {name: [None] * len(some) for name in held})
                 for turn in order.turns:
                     update_objects(session, mapper, turn, are_in_turn=True, only=only)
                 return

@@ -332,14 +332,13 @@ def test_rows_that_hand_on_unique_values_are_updated_in_turns(session: Session) 
     ]
 
 
-def test_one_of_the_rows_that_exchange_unique_values_gives_up_its_own_first(session: Session) -> None:
+def test_rows_that_exchange_unique_values_give_them_up_first(session: Session) -> None:
     one, other = Book(id=1, place=1), Book(id=2, place=2)
     stored(session, one, other)
     one.place, other.place = 2, 1
     assert plan(session) == [
-        "1. UPDATE book (place) 1 row exchanges unique values with other rows",
-        "2. UPDATE book (place) 1 row depends on nothing else",
-        "3. UPDATE book (place) 1 row takes unique values that the UPDATE before it leaves",
+        "1. UPDATE book (place) 2 rows rows that exchange unique values give them up first",
+        "2. UPDATE book (place) 2 rows depends on nothing else",
     ]
     assert (one.place, other.place) == (2, 1)
 

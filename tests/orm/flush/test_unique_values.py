@@ -259,6 +259,36 @@ def test_rows_exchange_values_that_may_be_null(session: Session, loaded: bool) -
     assert [(entry.place, entry.menu) for entry in entries] == [(place, menu) for place in (1, 2, 0, 4, 3)]
 
 
+@pytest.mark.parametrize("rotated", [True, False])
+def test_many_rows_that_exchange_values_are_written_in_few_statements(
+    session: Session, statements: StatementLog, rotated: bool
+) -> None:
+    nodes = [Node(place=place, name=f"n{place}") for place in range(60)]
+    session.add_all(nodes)
+    session.commit()
+    names = [node.name for node in nodes]
+    wanted = [*names[1:], names[0]] if rotated else [names[number ^ 1] for number in range(60)]
+    for node, name in zip(nodes, wanted, strict=True):
+        node.name = name
+    sent = len(statements.sql)
+    session.flush()
+    assert len([sql for sql in statements.sql[sent:] if sql.startswith("UPDATE")]) == 2
+    session.commit()
+    assert [node.name for node in nodes] == wanted
+
+
+def test_of_many_rows_that_cannot_exchange_values_some_are_named(session: Session) -> None:
+    seats = [Seat(number=number) for number in range(50)]
+    session.add_all(seats)
+    session.commit()
+    for seat in seats:
+        seat.number = (seat.number + 1) % 50
+    with pytest.raises(CircularDependencyError, match="and so on, 50 rows in all") as caught:
+        session.flush()
+    assert len(str(caught.value)) < 1500
+    session.rollback()
+
+
 def test_rows_exchange_a_value_and_another_one_with_a_third(session: Session) -> None:
     nodes = [Node(place=place, name=name) for place, name in enumerate("abc")]
     session.add_all(nodes)
