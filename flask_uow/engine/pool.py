@@ -430,8 +430,9 @@ class Pool:
         return ready
 
     def _settle(self, record: PooledConnection) -> None:
-        # what listens to new connections may have set the same, and means it
-        record.is_settled = not self._listeners.get("connect") and self._connector.settle(record.raw)
+        # one that is used once gains nothing by it, and what listens to new connections may have set the same, and means it
+        if self._size and not self._listeners.get("connect"):
+            record.is_settled = self._connector.settle(record.raw)
 
     def _tell_of_connection(self, record: PooledConnection) -> None:
         """Call what listens to new connections; what it leaves open is rolled back."""
@@ -461,10 +462,9 @@ class Pool:
         # what listens to new connections has set something that cleaning would undo
         if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
             return False
-        if must_clean:
-            self._settle(record)
-        elif record.marks:
-            # a function that the text of a statement does not show may have set anything
+        if must_clean or record.marks:
+            # cleaning undoes our settings too, and a function whose text nobody sees may have set anything; to make them again now would cost
+            # another round trip, while each transaction can make its own
             record.is_settled = False
         record.marks = 0
         record.is_dirty = False
