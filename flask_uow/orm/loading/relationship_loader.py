@@ -10,9 +10,8 @@ from flask_uow.orm.loading.column_loader import session_is_gone
 from flask_uow.orm.loading.further import load_relationship, present, store
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.state.instance_state import InstanceState, describe
-from flask_uow.orm.state.keys import identity_from, identity_values
+from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.siblings import siblings_that
-from flask_uow.orm.symbols import DELETED
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -35,10 +34,8 @@ class RelationshipLoader:
         :raises InvalidRequestError: where ``raiseload`` or ``lazy="raise"`` forbids it.
         """
         session = state.session
-        if session is None and state.deleted:
-            # what still refers to the row, and what it has referred to, can be asked for until the transaction ends
-            session = obj.__dict__[DELETED]()
-            _restore_key(obj, state)
+        if session is None:
+            session = state.session_to_ask()
         if session is None:
             raise session_is_gone(self.property.name)
         return exclusively(session, self._load, session, obj, state)
@@ -101,10 +98,3 @@ class RelationshipLoader:
         if self.property.key in values or not all(name in values for name in self.key_names):
             return False
         return isinstance(other, self.property.parent.class_)
-
-
-def _restore_key(obj: MappedObject, state: InstanceState) -> None:
-    """Give an object its primary key where it was expired: there is no row any more from which that could be loaded."""
-    names = type(obj).__mapper__.primary_key_names
-    for name, value in zip(names, identity_values(state.row_key), strict=True):
-        obj.__dict__.setdefault(name, value)

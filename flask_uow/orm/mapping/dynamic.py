@@ -212,9 +212,9 @@ class DynamicAttribute(RelationshipAttribute):
         :raises DetachedInstanceError: when the object is in no Session.
         """
         state = obj.__dict__.get(STATE)
-        if state is None or state.session is None:
+        session = state.session_to_ask() if state is not None else None
+        if session is None:
             raise self.detached(obj)
-        session = state.session
         prop = self.relationship
         query = (
             prop.query_class((prop.target_class,), session) if prop.query_class else session.query(prop.target_class)

@@ -100,6 +100,20 @@ class InstanceState(weakref.ref[Any]):
         """The Session that the object is in, or None."""
         return self.owner.session_ref() if self.owner is not None else None
 
+    def session_to_ask(self) -> Session | None:
+        """Return the Session that can load relationships of the object: its own, or the one in whose present transaction its row was deleted.
+
+        A deleted object has its primary key back afterwards, where it was expired: there is no row any more from which that could be loaded.
+        """
+        if self.owner is not None:
+            return self.owner.session_ref()
+        if not self.deleted:
+            return None
+        for name, value in zip(self.mapper.primary_key_names, identity_values(self.row_key), strict=True):
+            self.dict.setdefault(name, value)
+        session: Session | None = self.dict[DELETED]()
+        return session
+
     @property
     def transient(self) -> bool:
         """No row, no Session, and never had a row that is gone now."""

@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,7 @@ class Crate(Base):
     owned: Mapped[list[Part]] = relationship(cascade="all, delete-orphan")
     labels: Mapped[list[Label]] = relationship(secondary=crate_label)
     seen: Mapped[list[Item]] = relationship(viewonly=True)
+    asked: Any = relationship("Item", lazy="dynamic", viewonly=True)
 
 
 class Item(Base):
@@ -113,7 +115,17 @@ def test_relationships_that_were_not_loaded_can_still_be_read(session: Session, 
     assert [type(part) for part in crate.owned] == ([Part] if more and expired == "nothing" else [])
     assert [type(label) for label in crate.labels] == ([Label] if more else [])
     assert crate.depot is depot
-    assert crate.id == 1
+    assert (crate.id, crate.asked.all(), crate.asked.count()) == (1, [], 0)
+
+
+def test_a_dynamic_relationship_can_be_asked_first(session: Session) -> None:
+    crate = filled(session)
+    session.delete(crate)
+    session.expire(crate)
+    session.flush()
+    assert (list(crate.asked), crate.asked.filter_by(id=1).first()) == ([], None)
+    session.rollback()
+    assert crate.asked.count() == 2
 
 
 def test_what_was_not_loaded_of_the_row_is_gone_and_the_error_says_so(session: Session) -> None:
