@@ -9,9 +9,8 @@ name of the method that it will call there (``__visit_name__``).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from functools import wraps
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 if TYPE_CHECKING:
     from flask_uow.sql.expressions import BindParameter
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["NO_OPTIONS", "ChainedStatement", "ClauseElement", "Executable", "Shape", "copier_of", "stringify_with"]
 
 C = TypeVar("C")
-P = ParamSpec("P")
-S = TypeVar("S", bound="ChainedStatement")
 
 
 class Shape:
@@ -181,24 +178,11 @@ class Executable(ClauseElement):
         return shape
 
 
-def generative(method: Callable[Concatenate[S, P], S]) -> Callable[Concatenate[S, P], S]:
-    """Have a method work on a copy of its statement: what it changes in ``self``, and returns, is the copy.
-
-    For methods that change the statement by others of its methods. Those that set one attribute make the copy themselves: the second call
-    would cost a tenth of their time.
-    """
-
-    @wraps(method)
-    def on_copy(self: S, /, *arguments: P.args, **options: P.kwargs) -> S:
-        return method(self._clone(), *arguments, **options)
-
-    return on_copy
-
-
 class ChainedStatement(Executable):
     """A statement whose methods return changed copies of it.
 
-    Its attributes are its parts: for reading only, since statements are shared. :meth:`with_parts` gives a copy with others.
+    Its attributes are its parts: for reading only, since statements are shared. :meth:`with_parts` gives a copy with others. A method that
+    changes several parts calls another one on a copy, ``self._clone()._join(...)``: that one changes the statement that it is called on.
     """
 
     __slots__ = ("_execution_options",)

@@ -17,7 +17,7 @@ from flask_uow.sql.expressions import ColumnElement, LiteralColumn
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
-from flask_uow.sql.nodes import NO_OPTIONS, Shape, generative
+from flask_uow.sql.nodes import NO_OPTIONS, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, coerce_from, selecting
@@ -185,13 +185,20 @@ class Select(WordedSelect[TP_co]):
 
         What tells the rows of a mapped class from others in its table is added for each class whose attributes they name.
         """
-        made = self.where(*conditions)
-        given = made.where_clauses[len(self.where_clauses) :]
-        return made._with_criteria_of([node.source for condition in given for node in sources_of(condition)])
+        given = tuple(coerce_condition(condition) for condition in conditions)
+        return self._clone()._where_exists(self._restated(given))
 
-    @generative
+    def _where_exists(self, conditions: tuple[ColumnElement[Any], ...]) -> Self:
+        self.where_clauses = (*self.where_clauses, *conditions)
+        for source in [node.source for condition in conditions for node in sources_of(condition)]:
+            self._add_criteria(source, source.own_criteria)
+        return self
+
     def select_from(self, *elements: Any) -> Self:
         """Return the statement with elements put into FROM explicitly."""
+        return self._clone()._select_from(elements)
+
+    def _select_from(self, elements: tuple[Any, ...]) -> Self:
         self.given_froms = (*self.given_froms, *(coerce_from(element) for element in elements))
         for element in elements:
             if hasattr(element, "__uow_entity__"):
@@ -202,7 +209,6 @@ class Select(WordedSelect[TP_co]):
             self._restate()
         return self
 
-    @generative
     def join(self, target: object, onclause: object = None, *, isouter: bool = False, full: bool = False) -> Self:
         """Return the statement with ``JOIN target`` added.
 
@@ -211,6 +217,9 @@ class Select(WordedSelect[TP_co]):
             relationship's, or that of the one foreign key between the two sides.
         :raises ArgumentError: for a relationship that does not lead to ``target``.
         """
+        return self._clone()._join(target, onclause, isouter, full)
+
+    def _join(self, target: object, onclause: object, isouter: bool, full: bool) -> Self:
         if _is_path(target):
             path = target.within(self._sources(), self.given_froms)
             self._add_steps(path.join_steps(onclause, isouter=isouter and not full), isouter, full)
@@ -225,9 +234,11 @@ class Select(WordedSelect[TP_co]):
             self._add_steps(path.join_steps(None, entity, isouter and not full), isouter, full)
         else:
             entity = getattr(target, "__uow_entity__", None)
+            criteria: Sequence[Any] = ()
             if entity is not None:
                 self._note_stand_ins(entity)
-            self._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
+                criteria = entity.own_criteria
+            self._add_join(None, coerce_from(target), onclause, isouter, full, criteria)
         self._note_joined(target, isouter and not full)
         return self
 
@@ -235,7 +246,6 @@ class Select(WordedSelect[TP_co]):
         """Return the statement with ``LEFT OUTER JOIN target`` added."""
         return self.join(target, onclause, isouter=True, full=full)
 
-    @generative
     def join_from(
         self,
         left: object,
@@ -246,6 +256,9 @@ class Select(WordedSelect[TP_co]):
         full: bool = False,
     ) -> Self:
         """Return the statement with ``left JOIN target`` added to FROM."""
+        return self._clone()._join_from(left, target, onclause, isouter, full)
+
+    def _join_from(self, left: object, target: object, onclause: object, isouter: bool, full: bool) -> Self:
         for element in (left, target):
             entity = getattr(element, "__uow_entity__", None)
             if entity is not None:
@@ -297,7 +310,7 @@ class Select(WordedSelect[TP_co]):
         full: bool,
         criteria: Sequence[Any] = (),
         is_link: bool = False,
-    ) -> None:
+    ) -> Self:
         position = self._join_position(left, right, onclause)
         if position is not None:
             start: FromClause = self.given_froms[position]
@@ -316,8 +329,8 @@ class Select(WordedSelect[TP_co]):
             self.given_froms = (*self.given_froms[:position], made, *self.given_froms[position + 1 :])
         else:
             self.given_froms = (*self.given_froms, made)
+        return self
 
-    @generative
     def with_join(
         self, left: FromClause | None, right: FromClause, onclause: ClauseElement, *, isouter: bool = False
     ) -> Self:
@@ -327,8 +340,7 @@ class Select(WordedSelect[TP_co]):
         :param right: the element.
         :param onclause: the condition; None for that of the one foreign key between the two sides.
         """
-        self._add_join(left, right, onclause, isouter, False)
-        return self
+        return self._clone()._add_join(left, right, onclause, isouter, False)
 
     def _join_position(self, left: FromClause | None, right: FromClause, onclause: object) -> int | None:
         if left is None:
@@ -448,16 +460,13 @@ class Select(WordedSelect[TP_co]):
         """
         if maintain_column_froms:
             return self.with_columns_of_same_rows(*entities)
-        return self._of(entities)
+        return self._clone()._set_entities(entities)
 
-    @generative
-    def _of(self, entities: tuple[Any, ...]) -> Self:
-        self._set_entities(entities)
-        return self
-
-    @generative
     def with_columns_of_same_rows(self, *entities: Any) -> Self:
         """Return the statement with other columns, FROM and WHERE staying as the present ones need them."""
+        return self._clone()._of_same_rows(entities)
+
+    def _of_same_rows(self, entities: tuple[Any, ...]) -> Self:
         self.given_froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
         self._set_columns(entities)
         return self

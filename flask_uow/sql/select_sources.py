@@ -15,7 +15,6 @@ from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.interfaces import EntitySource, MappedEntity
-from flask_uow.sql.nodes import generative
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Join
@@ -73,7 +72,7 @@ class SourcedSelect(SelectBase[TP_co]):
         )
         self.columns_clause = tuple(column for entity in self.entities for column in expand_entity(entity))
 
-    def _set_entities(self, entities: tuple[Any, ...]) -> None:
+    def _set_entities(self, entities: tuple[Any, ...]) -> Self:
         self._set_columns(entities)
         # before the attributes are looked at: the class that brings in their tables may come behind them
         if len(self.entities) > 1:
@@ -86,6 +85,7 @@ class SourcedSelect(SelectBase[TP_co]):
             self._add_stood_for(waiting)
         if self._stand_ins:
             self._restate()
+        return self
 
     def _take_sources(self, items: tuple[Any, ...], waiting: list[Sourced[Any]]) -> None:
         """Take in what items of the statement are about.
@@ -194,21 +194,13 @@ class SourcedSelect(SelectBase[TP_co]):
 
     def standing_in_for(self, entity: MappedEntity) -> Self:
         """Return the statement, whose FROM has a mapped class, with what is said of its tables said of what it is selected from."""
-        return self if entity.stand_ins is None else self._restated_for([entity])
+        return self if entity.stand_ins is None else self._clone()._restated_for([entity])
 
-    @generative
     def _restated_for(self, sources: Iterable[EntitySource]) -> Self:
-        """Return the statement with what is said of the tables of mapped classes said of what they are selected from."""
+        """Say what was said of the tables of mapped classes of what they are selected from."""
         for source in sources:
             self._note_stand_ins(source)
         self._restate()
-        return self
-
-    @generative
-    def _with_criteria_of(self, sources: Iterable[EntitySource]) -> Self:
-        """Return the statement with what tells the rows of mapped classes from others in their tables, for an ON clause or EXISTS."""
-        for source in sources:
-            self._add_criteria(source, source.own_criteria)
         return self
 
     def without_stand_ins(self, entity: MappedEntity) -> Self:
@@ -233,7 +225,7 @@ class SourcedSelect(SelectBase[TP_co]):
             return self
         froms = collect_froms(self.explicit_froms, self.columns_clause)
         present = {id(part) for element in froms for part in element.from_objects()}.union(*enclosing)
-        return self._restated_for(
+        return self._clone()._restated_for(
             node.source for node in found.values() if not any(id(table) in present for table in froms_of(node.element))
         )
 
