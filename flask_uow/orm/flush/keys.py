@@ -244,9 +244,13 @@ def carried_values(links: Iterable[Link]) -> dict[int, dict[str, Any]]:
     """Return the foreign keys that follow from collections, by the ids of the children."""
     carried: dict[int, dict[str, Any]] = {}
     for link in links:
+        values = carried.setdefault(id(link.child), {})
         if link.parent is not None:
-            values = carried.setdefault(id(link.child), {})
             values.update((own, _present_value(link.parent, far)) for own, far in link_pairs(link))
+        else:
+            # unless it is in the collection of another one by now
+            for own in link.prop.names_to_clear:
+                values.setdefault(own, None)
     return carried
 
 
@@ -256,14 +260,22 @@ def future_value(obj: MappedObject, name: str, depth: int = 8) -> Any:
     :param depth: how far to follow new objects whose key is in turn that of another one.
     """
     # a key may be handed down a chain of new objects; the depth ends it where they form a circle
+    state, values = obj.__dict__.get(STATE), obj.__dict__
+    changes = state.changes if state is not None else None
+    is_cleared = False
     for prop in type(obj).__mapper__.relationships.values():
-        if prop.direction is Direction.MANY_TO_ONE and (target := obj.__dict__.get(prop.key)) is not None:
+        if prop.direction is not Direction.MANY_TO_ONE:
+            continue
+        target = values.get(prop.key)
+        if target is not None:
             for own, far in prop.pairs:
                 if own == name:
                     value = _present_value(target, far)
-                    is_new = (state := target.__dict__.get(STATE)) is None or state.row_key is None
+                    is_new = (known := target.__dict__.get(STATE)) is None or known.row_key is None
                     return future_value(target, far, depth - 1) if value is None and is_new and depth else value
-    return _present_value(obj, name)
+        elif changes and prop.key in changes and name in prop.names_to_clear and not prop.viewonly:
+            is_cleared = is_cleared or not _was_given_a_key_since(prop, changes)
+    return None if is_cleared else _present_value(obj, name)
 
 
 def _present_value(obj: MappedObject, name: str) -> Any:

@@ -269,6 +269,12 @@ class CollectionAttribute(RelationshipAttribute):
         """Store what was loaded from the database, with the changes that waited for it applied."""
         waiting = obj.__dict__.get(PENDING)
         added, removed = waiting.pop(self.key, ((), ())) if waiting else ((), ())
+        owner = obj.__dict__[STATE].owner if STATE in obj.__dict__ else None
+        if owner is not None and owner.modified and self.reverse is not None:
+            removed = [
+                *removed,
+                *(item for item in items if self.has_left(obj, item) and not contains_identical(removed, item)),
+            ]
         collection = obj.__dict__[self.key] = self.new_collection(obj, items)
         if added or removed:
             self.record(obj, ensure_state(obj), collection)

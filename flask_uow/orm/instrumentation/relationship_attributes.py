@@ -48,6 +48,16 @@ class RelationshipAttribute(Attribute):
         super().__init__(key, parent, prop)
         self.relationship = prop
 
+    def has_left(self, obj: MappedObject, item: MappedObject) -> bool:
+        """Return True where the database has an object among those related to ``obj``, and it refers to another one by now.
+
+        The object's reference was set before anybody knew what it had been, so that the side of ``obj`` could not be told.
+        """
+        state, reverse = item.__dict__.get(STATE), self.reverse
+        if state is None or not state.changes or reverse is None or reverse.key not in state.changes:
+            return False
+        return reverse.relationship.direction is Direction.MANY_TO_ONE and item.__dict__.get(reverse.key) is not obj
+
     def without_session(self, obj: MappedObject, state: InstanceState) -> Any:
         return self.loader.load(obj, state) if state.deleted else super().without_session(obj, state)
 

@@ -244,6 +244,8 @@ def store(prop: RelationshipProperty, obj: MappedObject, related: Sequence[Any])
     attribute = prop.attribute
     if isinstance(attribute, CollectionAttribute):
         return attribute.store_loaded(obj, related if isinstance(related, list) else list(related))
+    if related and prop.direction is Direction.ONE_TO_MANY:
+        related = [item for item in related if not attribute.has_left(obj, item)]
     if len(related) > 1:
         warn_of_several(prop, obj, related)
     value = obj.__dict__[prop.key] = related[0] if related else None

@@ -189,3 +189,64 @@ def test_a_rollback_takes_it_out_again(session: Session, zoo: Zoo) -> None:
         session.flush()
         nested.rollback()
     assert (zoo.animals, animal.zoo) == ([], None)
+
+
+@pytest.mark.parametrize("loaded", ["nothing", "child", "parent"])
+def test_children_that_have_left_are_not_in_the_collection_that_is_loaded_then(
+    session: Session, zoo: Zoo, loaded: str
+) -> None:
+    one, two = session.get_one(Animal, 1), Animal(id=2, zoo=zoo)
+    one.zoo = zoo
+    session.add(two)
+    session.commit()
+    other = session.get_one(Zoo, 2)
+    session.expire_all()
+    if loaded != "nothing":
+        assert (one.zoo_id if loaded == "child" else zoo.id) == 1
+    with session.no_autoflush:
+        one.zoo = other
+        assert zoo.animals == [two]
+        assert other.animals == [one]
+        two.zoo = None
+        assert zoo.animals == []
+    session.commit()
+    assert (zoo.animals, other.animals, two.zoo) == ([], [one], None)
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_child_that_has_left_is_not_deleted_with_its_old_parent(engine: Engine, loaded: bool) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Box(Own):
+        __tablename__ = "left_box"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        things: Mapped[list[Thing]] = relationship(back_populates="box", cascade="all, delete-orphan")
+        lid: Mapped[Lid | None] = relationship(back_populates="box", cascade="all, delete-orphan")
+
+    class Thing(Own):
+        __tablename__ = "left_thing"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        box_id: Mapped[int | None] = mapped_column(ForeignKey("left_box.id"))
+        box: Mapped[Box | None] = relationship(back_populates="things")
+
+    class Lid(Own):
+        __tablename__ = "left_lid"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        box_id: Mapped[int | None] = mapped_column(ForeignKey("left_box.id"))
+        box: Mapped[Box | None] = relationship(back_populates="lid")
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        old, new = Box(id=1, things=[Thing(id=1), Thing(id=2)], lid=Lid(id=1)), Box(id=2)
+        session.add_all([old, new])
+        session.commit()
+        moved, lid = session.get_one(Thing, 1), session.get_one(Lid, 1)
+        session.expire_all()
+        assert not loaded or moved.box is lid.box is old
+        with session.no_autoflush:
+            moved.box = lid.box = new
+            session.delete(old)
+        session.commit()
+        assert [(thing.id, thing.box) for thing in session.query(Thing)] == [(1, new)]
+        assert [(found.id, found.box) for found in session.query(Lid)] == [(1, new)]
