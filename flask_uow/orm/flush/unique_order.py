@@ -120,6 +120,7 @@ def _cycles(waits: dict[int, set[int]]) -> list[list[int]]:
     found, done = [], set[int]()
     for start in waits:
         path: list[int] = []
+        further: list[Iterator[int]] = []
         if start not in done:
             path, further = [start], [iter(waits[start])]
         while path:
