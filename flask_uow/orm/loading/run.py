@@ -15,7 +15,7 @@ from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.several import warn_of_several
-from flask_uow.orm.symbols import NO_VALUE
+from flask_uow.orm.symbols import NO_VALUE, Direction
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
@@ -145,6 +145,9 @@ def _fill_references(prop: RelationshipProperty, parents: list[Any], related: li
     key = prop.key
     filled: list[Any] = []
     doubtful: dict[int, list[Any]] = {}
+    if prop.direction is Direction.ONE_TO_MANY:
+        has_left, both = prop.attribute.has_left, zip(parents, related, strict=True)
+        related = [None if parent is None or obj is None or has_left(parent, obj) else obj for parent, obj in both]
     for parent, obj in zip(parents, related, strict=True):
         if parent is None:
             continue

@@ -16,6 +16,7 @@ from flask_uow import (
     Table,
     attribute_keyed_dict,
     inspect,
+    joinedload,
     mapped_column,
     relationship,
 )
@@ -246,6 +247,9 @@ def test_a_child_that_has_left_is_not_deleted_with_its_old_parent(engine: Engine
         assert not loaded or moved.box is lid.box is old
         with session.no_autoflush:
             moved.box = lid.box = new
+            options = [joinedload(Box.things), joinedload(Box.lid)] if loaded else []
+            found = session.query(Box).options(*options).filter_by(id=1).one()
+            assert (found.lid, [thing.id for thing in found.things]) == (None, [2])
             session.delete(old)
         session.commit()
         assert [(thing.id, thing.box) for thing in session.query(Thing)] == [(1, new)]
