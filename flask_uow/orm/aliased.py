@@ -373,7 +373,7 @@ class EntityJoin(Join):
         return join(self, right, onclause, True, full)
 
 
-def join(left: object, right: object, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+def join(left: object, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
     """Return ``left JOIN right`` of mapped classes, aliases or tables, for ``select_from()``.
 
     Its methods ``join()`` and ``outerjoin()`` take the same: ``join(User, Post, "posts").join(Tag, "tags")``.
@@ -383,14 +383,13 @@ def join(left: object, right: object, onclause: Any = None, isouter: bool = Fals
     :raises ArgumentError: for a relationship that does not lead to ``right``.
     :raises InvalidRequestError: where the foreign keys give no condition, or several.
     """
-    if isinstance(onclause, str):
-        onclause = _relationship_of(left, onclause)
+    path: Any = _relationship_of(left, onclause) if isinstance(onclause, str) else onclause
     source, target = coerce_from(left), coerce_from(right)
-    steps = getattr(onclause, "join_steps", None)
-    conditions = [(target, onclause)]
+    steps = getattr(path, "join_steps", None)
+    conditions = [(target, path)]
     if steps is not None:
         entity = getattr(right, "__uow_entity__", target)
-        steps = _starting_in(left, onclause).join_steps(None, entity, isouter and not full)
+        steps = _starting_in(left, path).join_steps(None, entity, isouter and not full)
         conditions = [(element, condition) for _, element, condition in steps]
     made = source
     for element, condition in conditions:

@@ -74,14 +74,14 @@ def of_some_column(
     return of_column(error, " or ".join(found)) if found else error
 
 
-def column_label(column: Any, name: str | None = None) -> str:
+def column_label(column: object, name: str | None = None) -> str:
     """Return the name of a column for messages: with its table, where it has one.
 
     :param column: an expression; the column itself is named of one that has a label.
     :param name: the name that it has in the rows, for one without a name.
     """
     if getattr(column, "__visit_name__", "") == "label":
-        column, name = column.element, column.name
+        column, name = getattr(column, "element", None), getattr(column, "name", name)
     own = getattr(column, "name", None) or name or "a column"
     table = getattr(column, "table", None)
     place = getattr(table, "fullname", None) or getattr(table, "name", None)

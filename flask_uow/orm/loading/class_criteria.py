@@ -136,7 +136,7 @@ class _Filtering:
         self._entities: dict[int, Any] = {}
         self._subqueries: dict[int, FromClause] = {}
 
-    def select(self, select: Any, is_outermost: bool = False) -> Any:
+    def select(self, select: Select, is_outermost: bool = False) -> Select:
         """Return a SELECT with the conditions.
 
         :param is_outermost: False for one within another, whose conditions may be about rows of that.
@@ -161,7 +161,7 @@ class _Filtering:
         self._entities, self._subqueries = outside, subqueries
         return made.where(*conditions) if conditions else made
 
-    def _say_of_subqueries(self, made: Any) -> None:
+    def _say_of_subqueries(self, made: Select) -> None:
         """Say of the subqueries in FROM that have got conditions what was said of those they stand for."""
         replacements = self._subqueries
 
