@@ -170,8 +170,9 @@ class ExecutingSession(TransactionalSession):
             if lent is not None:
                 return lent
         if self._asks_binds is None:
-            # not so where a subclass decides
-            self._asks_binds = type(self).get_bind is ExecutingSession.get_bind and "get_bind" not in vars(self)
+            # not so where a subclass decides, or a function that was put on this Session. (Never by vars(self): CPython 3.11 reads the
+            # attributes of an object more slowly once its __dict__ was asked for, benchmark get_hit.)
+            self._asks_binds = getattr(self.get_bind, "__func__", None) is ExecutingSession.get_bind
         if self._asks_binds and not kw and isinstance(mapper, Mapper):
             bind = self._binds.find(mapper, clause)
         else:
