@@ -110,11 +110,6 @@ class ClassManager:
         own: Any = subclass.__setattr__
         setattr(subclass, "__setattr__", make_setattr(self.columns, self.relationships, own))  # noqa: B010
 
-    def has_plain_setattr(self, class_: type) -> bool:
-        """Return True when nobody but us stands behind ``class_.__setattr__``."""
-        present: Any = class_.__setattr__
-        return self.is_plain and present is self.setattr_hook
-
     def add(self, name: str, attribute: Attribute) -> None:
         """Install the descriptor of one attribute."""
         self.replace(name, attribute)
