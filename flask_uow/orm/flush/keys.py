@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import DetachedInstanceError, FlushError
 from flask_uow.orm.state.history import is_changed
-from flask_uow.orm.state.instance_state import InstanceState, describe
+from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 
@@ -167,22 +167,13 @@ def set_column(obj: MappedObject, name: str, value: object) -> None:
         if present is not NO_VALUE and present == value:
             return
         # the value that the row has is the one before the first change
-        _changes_of(obj, state).setdefault(name, present)
+        state.noted_changes(obj).setdefault(name, present)
     values[name] = value
 
 
 def note_written(obj: MappedObject, name: str, value: object) -> None:
     """Note that an object's row has this value of a column by now, which the object itself need not have."""
-    _changes_of(obj, obj.__dict__[STATE])[name] = value
-
-
-def _changes_of(obj: MappedObject, state: InstanceState) -> dict[str, Any]:
-    """Return the noted changes of an object; noting begins here where nothing has changed before."""
-    if state.changes is None:
-        state.changes = {}
-        if state.owner is not None:
-            state.owner.modified[state] = obj
-    return state.changes
+    obj.__dict__[STATE].noted_changes(obj)[name] = value
 
 
 def key_value(prop: RelationshipProperty, obj: MappedObject, name: str) -> Any:

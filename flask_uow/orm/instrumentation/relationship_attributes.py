@@ -78,11 +78,7 @@ class RelationshipAttribute(Attribute):
         # an object without a row has no original values: all that it has is written
         if state is None or state.row_key is None:
             return
-        changes = state.changes
-        if changes is None:
-            changes = state.changes = {}
-            if state.owner is not None:
-                state.owner.modified[state] = obj
+        changes = state.noted_changes(obj)
         if self.key not in changes:
             changes[self.key] = members_of(original) if self.relationship.uselist else original
 
@@ -351,11 +347,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             if state.row_key is None:
                 values[own] = None
             elif self.key in values and values[self.key] is None:
-                if state.changes is None:
-                    state.changes = {}
-                    if state.owner is not None:
-                        state.owner.modified[state] = obj
-                state.changes.setdefault(own, values[own])
+                state.noted_changes(obj).setdefault(own, values[own])
                 values[own] = None
 
     def _drop_orphan(self, replaced: Any) -> None:

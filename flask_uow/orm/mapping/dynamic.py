@@ -260,11 +260,7 @@ class DynamicAttribute(RelationshipAttribute):
             into.append(item)
         # a new object is looked at by the flush in any case
         if state.row_key is not None:
-            if state.changes is None:
-                state.changes = {}
-                if state.owner is not None:
-                    state.owner.modified[state] = obj
-            state.changes.setdefault(self.key, NO_VALUE)
+            state.noted_changes(obj).setdefault(self.key, NO_VALUE)
 
     def put_in(self, obj: MappedObject, item: object) -> None:
         """Put an object in, as the user does."""

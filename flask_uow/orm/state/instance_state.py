@@ -100,6 +100,17 @@ class InstanceState(weakref.ref[Any]):
         """The Session that the object is in, or None."""
         return self.owner.session_ref() if self.owner is not None else None
 
+    def noted_changes(self, obj: object) -> dict_[str, Any]:
+        """Return the noted changes; noting begins here where nothing has changed before, and the Session holds the object from then on.
+
+        :param obj: the object, which the caller has at hand.
+        """
+        if self.changes is None:
+            self.changes = {}
+            if self.owner is not None:
+                self.owner.modified[self] = obj
+        return self.changes
+
     def session_to_ask(self) -> Session | None:
         """Return the Session that can load relationships of the object: its own, or the one in whose present transaction its row was deleted.
 
