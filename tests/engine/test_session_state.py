@@ -29,6 +29,7 @@ from flask_uow import (
     select,
 )
 from flask_uow.engine import Connection
+from flask_uow.engine.marks import MAY_WRITE
 from tests.postgresql import execute
 from tests.statements import StatementLog
 
@@ -333,6 +334,41 @@ def test_a_session_that_is_our_own_has_the_settings_once(one: Engine) -> None:
     assert first_query(one) == first_query(one) == b"BEGIN;\nSELECT 1"
     assert statements.transactions == ["BEGIN", "COMMIT"] * 2
     statements.detach()
+
+
+def test_writing_rows_leaves_the_settings_of_a_session_as_they_are(one: Engine, shifts: Table) -> None:
+    row = dict(VALUES)
+    # the connection that has created the table has not kept them
+    one.dispose()
+    with one.begin() as connection:
+        writer, key = connection.dialect.batch, shifts.c.id
+        columns = [shifts.c[name] for name in row]
+        for rows in (1, 3):
+            values = [[value] * rows for value in row.values()]
+            keys = writer.insert(connection, shifts, columns, values, generated_key=key)
+            assert keys is not None
+            writer.update(connection, shifts, [key], [keys], columns, values)
+            writer.delete(connection, shifts, [key], [keys])
+        connection.execute(insert(shifts), [row, row])
+        connection.execute('INSERT INTO public . "shift" (factor) VALUES (1.5)')
+    assert first_query(one) == b"BEGIN;\nSELECT 1"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO shift (factor) SELECT length(few_digits())",
+        "INSERT INTO shift SELECT length(few_digits())",
+        "SELECT 1 AS few, few_digits() AS few_digits",
+        "/* INSERT INTO */ SELECT 1 /* AS */, few_digits ()",
+        "WITH few AS (SELECT few_digits()) SELECT * FROM few",
+        "EXPLAIN ANALYZE INSERT INTO shift (factor) VALUES (1)",
+        "SELECT 'AS' , \"few_digits\" ()",
+    ],
+)
+def test_what_may_write_unseen_is_noticed(one: Engine, sql: str) -> None:
+    with one.connect() as connection:
+        assert connection.dialect.marks(sql) == MAY_WRITE
 
 
 def test_settings_and_begin_cost_no_round_trip_where_others_set_something(

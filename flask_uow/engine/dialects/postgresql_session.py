@@ -66,8 +66,12 @@ _FORMATS = re.compile(
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _SET_CONFIG = re.compile(r"\bset_config\"?\s*\(", re.IGNORECASE)
 _SET_CONFIG_LOCALLY = re.compile(r"\bset_config\"?\s*\([^()]*,\s*true\s*\)", re.IGNORECASE)
-_CODE = re.compile(_BEGINNING + r"(?:DO|CALL|EXECUTE)\b", re.IGNORECASE | re.DOTALL)
+# EXPLAIN ANALYZE executes what it explains
+_CODE = re.compile(_BEGINNING + r"(?:DO|CALL|EXECUTE|EXPLAIN)\b", re.IGNORECASE | re.DOTALL)
 _CALL = re.compile(r"([\w$\"]+)\s*\(")
+# names before a parenthesis with columns in it, where no function can be called: INSERT INTO child (title), unnest(...) AS v(c0)
+_NAME = r"(?:[\w$]+|\"(?:[^\"]|\"\")*\")"
+_BEFORE_COLUMNS = re.compile(rf"\b(?:INSERT\s+INTO|AS)\s+{_NAME}(?:\s*\.\s*{_NAME})*\s*(?=\()", re.IGNORECASE)
 
 # words before a parenthesis that are no function, or one that writes nothing which a rollback would undo
 _HARMLESS = frozenset(
@@ -163,6 +167,7 @@ def _marks_in(sql: str) -> int:
         if len(_SET_CONFIG.findall(sql)) > len(_SET_CONFIG_LOCALLY.findall(sql)):
             marks |= DEPENDS
         marks |= CHANGES_FORMATS
-    if _CODE.search(sql) or any(name.strip('"').lower() not in _HARMLESS for name in _CALL.findall(sql)):
+    calls = _CALL.findall(_BEFORE_COLUMNS.sub(",", sql))
+    if _CODE.search(sql) or any(name.strip('"').lower() not in _HARMLESS for name in calls):
         marks |= MAY_WRITE
     return marks
