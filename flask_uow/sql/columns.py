@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint
@@ -259,10 +260,13 @@ class Column(ColumnElement[T], Generic[T]):
                     " CheckConstraint objects."
                 )
 
-    @property
-    def name(self) -> str:
-        name: str = self._name
-        return name
+    if TYPE_CHECKING:
+
+        @property
+        def name(self) -> str: ...
+    else:
+        # of each column of each statement: without a function of Python's
+        name = property(attrgetter("_name"), doc="Its name in the database.")
 
     @property
     def type(self) -> TypeEngine[Any]:  # type: ignore[override]

@@ -40,6 +40,7 @@ class TableClause(FromClause):
     generated_key = None
     primary_key = _UnknownKey()
     sqlite_autoincrement = False
+    revision = 0
 
     def __init__(self, name: str, columns: Sequence[ColumnClause], schema: str | None) -> None:
         self.name = name

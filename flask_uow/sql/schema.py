@@ -66,11 +66,13 @@ class Table(FromClause):
     :raises InvalidRequestError: when the MetaData has a table of that name already, and more than the name is given.
     :raises ArgumentError: for ``keep_existing`` together with ``extend_existing``.
     :raises NoSuchTableError: with ``autoload_with``, when the database has no such table.
+
+    :ivar revision: how many columns have taken the place of others; what is worked out from the columns holds for one revision.
     """
 
     __slots__ = (
         "_c", "comment", "constraints", "depends_on", "dialect_options",
-        "fullname", "indexes", "info", "metadata", "name", "prefixes", "primary_key", "schema",
+        "fullname", "indexes", "info", "metadata", "name", "prefixes", "primary_key", "revision", "schema",
         "sqlite_autoincrement", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "table"
@@ -80,6 +82,7 @@ class Table(FromClause):
     fullname: str
     comment: str | None
     prefixes: tuple[str, ...]
+    revision: int
     sqlite_autoincrement: bool
 
     def __new__(cls, name: str, metadata: MetaData, *items: Any, schema: str | None = None, **options: Any) -> Self:
@@ -148,6 +151,7 @@ class Table(FromClause):
         self.prefixes = ()
         self.dialect_options: dict[str, Any] = {}
         self.depends_on: list[Table] = []
+        self.revision = 0
         self._c = ColumnCollection(f"table {name!r}")
         self.constraints: list[Constraint] = []
         self.indexes: list[Index] = []
@@ -284,6 +288,7 @@ class Table(FromClause):
             return
         key = list(self.primary_key.columns)
         place = self._withdraw(before)
+        self.revision += 1
         self.append_column(column)
         self._c.move_last(place)
         if before in key and column.primary_key:

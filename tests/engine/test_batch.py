@@ -321,3 +321,19 @@ def test_keys_can_be_drawn_before_the_rows_are_inserted(
         writer.insert(connection, table, columns, [[keys[1]], ["b"]])
     assert names_by_key(connection, table) == {1: "a", 2: "b", 3: "c"}
     assert insert(writer, connection, table, ["d", "e"]) == [4, 5]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_column_that_takes_the_place_of_another_has_its_own_way_of_values(
+    writer: BatchWriter, connection: Connection, table: Table, rows: int
+) -> None:
+    Table(table.name, table.metadata, Column("Na%me", String(3)), extend_existing=True)
+    values = ["abc"] * rows
+    keys = insert(writer, connection, table, values)
+    assert keys is not None
+    with pytest.raises(DataError, match="Na%me"):
+        insert(writer, connection, table, ["abcd"] * rows)
+    Table(table.name, table.metadata, Column("Na%me", String(4)), extend_existing=True)
+    insert(writer, connection, table, ["abcd"] * rows)
+    writer.update(connection, table, [table.c.id], [keys], [table.c["Na%me"]], [["abce"] * rows])
+    assert sorted(names_by_key(connection, table).values()) == ["abcd"] * rows + ["abce"] * rows

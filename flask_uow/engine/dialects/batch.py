@@ -11,20 +11,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from flask_uow.exc import DataError, InternalError
+from flask_uow.sql.compiler.compiled import Binder, binder
 from flask_uow.sql.types import TypeEngine
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
 
 __all__ = [
-    "BatchConnection", "BatchWriter", "ColumnInfo", "Columns", "Fetched", "NewRows", "TableInfo", "Values", "names_of",
+    "BatchConnection", "BatchWriter", "ColumnInfo", "Columns", "Fetched", "NewRows", "SingleRow", "TableInfo", "Values", "column_error", "names_of",
 ]  # fmt: skip
 
 T = TypeVar("T")
+
+_name_of = attrgetter("name")
 
 
 class BatchConnection(Protocol):
@@ -63,6 +67,11 @@ class TableInfo(Protocol):
     @abstractmethod
     def schema(self) -> str | None:
         """Its schema, None for the default one."""
+
+    @property
+    @abstractmethod
+    def revision(self) -> int:
+        """Another number for each change of what its columns are."""
 
 
 class ColumnInfo(Protocol):
@@ -124,6 +133,41 @@ class Fetched(NamedTuple):
     rows: list[tuple[Any, ...] | None]
 
 
+@dataclass(frozen=True, slots=True)
+class SingleRow:
+    """The statement for one row of a table, and the way of the row's values into it.
+
+    :ivar sql: its text; empty where even one row takes the statement for many.
+    :ivar bind: takes the row's values in the order of the columns, returns the driver's parameters.
+    :ivar columns: the columns.
+    :ivar processors: what turns their values into the driver's; None to pass one as it is.
+    """
+
+    sql: str
+    bind: Binder
+    columns: tuple[str, ...]
+    processors: tuple[Callable[[Any], Any] | None, ...]
+
+    def parameters(self, table: TableInfo, values: Values) -> tuple[Any, ...]:
+        """Return the driver's parameters.
+
+        :param values: one sequence for each column, with the value of the row.
+        :raises DataError: for a value that does not fit its column; the message names the column.
+        """
+        (row,) = zip(*values, strict=True)
+        try:
+            return self.bind(row)
+        except DataError:
+            # by another try: values are converted without a word of where they go, which is quicker
+            for name, processor, value in zip(self.columns, self.processors, row, strict=True):
+                try:
+                    if processor is not None:
+                        processor(value)
+                except DataError as found:
+                    raise column_error(table, name, found) from found
+            raise
+
+
 class BatchWriter(ABC):
     """Inserts, updates and deletes rows of one table at a time.
 
@@ -152,10 +196,14 @@ class BatchWriter(ABC):
         :raises DataError: for a value that does not fit its column; the message names the column.
         :raises InternalError: when the database did not insert exactly these rows under these keys (a trigger).
         """
-        count = len(values[0])
         # one row is what most requests write, and goes out as the plainest statement
-        if count == 1:
-            return self._insert_one(connection, table, columns, values, generated_key)
+        if len(values[0]) == 1:
+            key = generated_key.name if generated_key is not None else None
+            single = self.text(table, ("insert one", key, names_of(columns)), self._insert_one, columns, generated_key)
+            if single.sql:
+                return self._run_insert_one(
+                    connection, table, single.sql, single.parameters(table, values), generated_key
+                )
         if generated_key is None:
             self._insert_rows(connection, table, columns, values)
             return None
@@ -169,22 +217,16 @@ class BatchWriter(ABC):
         """
         if new.count > 1:
             return self._insert_and_fetch(connection, table, new)
-        returned = [*((new.generated_key,) if new.generated_key is not None else ()), *new.fetched]
-        sql = self.single_insert(table, new.columns, new.generated_key)
-        rows = connection.fetch_all(
-            f"{sql} RETURNING {self.column_list(returned)}", self._single(table, new.columns, new.values), write=True
-        )
+        key = new.generated_key.name if new.generated_key is not None else None
+        memo = ("insert one, fetch", key, names_of(new.fetched), names_of(new.columns))
+        single = self.text(table, memo, self._insert_one_and_fetch, new)
+        parameters = single.parameters(table, new.values) if new.columns else ()
+        rows = connection.fetch_all(single.sql, parameters, write=True)
         if len(rows) != 1:
             raise self.mismatch(table, 1, len(rows))
         if new.generated_key is None:
             return Fetched(None, [rows[0]])
         return Fetched([rows[0][0]], [rows[0][1:]])
-
-    def single_insert(self, table: TableInfo, columns: Columns, generated_key: ColumnInfo | None) -> str:
-        """Return the INSERT of one row, without RETURNING."""
-        if not columns:
-            return f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
-        return self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)
 
     @abstractmethod
     def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
@@ -254,7 +296,7 @@ class BatchWriter(ABC):
         keys: list[Any] = []
         # one by one: DEFAULT VALUES has no form for many rows
         for _ in range(count):
-            self._run_insert_one(connection, table, sql, (), generated_key, keys)
+            keys += self._run_insert_one(connection, table, sql, (), generated_key) or ()
         return keys if generated_key is not None else None
 
     def update(
@@ -267,28 +309,24 @@ class BatchWriter(ABC):
         set_values: Values,
     ) -> int:
         """Update the rows with these keys; each has new values of its own. Returns the number of rows that matched."""
-        keys = names_of(key_columns)
-        if len(key_values[0]) > 1 or self.text(table, ("needs rows", keys), self._needs_rows, key_columns):
-            return self._update_rows(connection, table, key_columns, key_values, set_columns, set_values)
-        memo = ("update one", names_of(set_columns), keys)
-        sql = self.text(table, memo, self._update_one_text, set_columns, key_columns)
-        parameters = self._single(table, set_columns, set_values) + self._single(table, key_columns, key_values)
-        return connection.run(sql, parameters)
+        if len(key_values[0]) == 1:
+            memo = ("update one", names_of(set_columns), names_of(key_columns))
+            single = self.text(table, memo, self._update_one, set_columns, key_columns)
+            if single.sql:
+                return connection.run(single.sql, single.parameters(table, [*set_values, *key_values]))
+        return self._update_rows(connection, table, key_columns, key_values, set_columns, set_values)
 
     def delete(self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values) -> int:
         """Delete the rows with these keys. Returns the number of rows that matched."""
-        keys = names_of(key_columns)
-        if len(key_values[0]) > 1 or self.text(table, ("needs rows", keys), self._needs_rows, key_columns):
-            return self._delete_rows(connection, table, key_columns, key_values)
-        sql = self.text(table, ("delete one", keys), self._delete_one_text, key_columns)
-        return connection.run(sql, self._single(table, key_columns, key_values))
+        if len(key_values[0]) == 1:
+            single = self.text(table, ("delete one", names_of(key_columns)), self._delete_one, key_columns)
+            if single.sql:
+                return connection.run(single.sql, single.parameters(table, key_values))
+        return self._delete_rows(connection, table, key_columns, key_values)
 
     def needs_rows(self, key_columns: Columns) -> bool:
         """Return True where even a single row is told by the statement for many, since its key may be kept in several forms."""
         return False
-
-    def _needs_rows(self, table: TableInfo, key_columns: Columns) -> bool:
-        return self.needs_rows(key_columns)
 
     @abstractmethod
     def allocate_keys(
@@ -341,9 +379,10 @@ class BatchWriter(ABC):
         if texts is None:
             # two threads may come here at once: they get the same dict, and a text that is made twice is equal
             texts = self._texts.setdefault(table, {})
-        made: T | None = texts.get(key)
+        of_now = (key, table.revision)
+        made: T | None = texts.get(of_now)
         if made is None:
-            made = texts[key] = make(table, *arguments)
+            made = texts[of_now] = make(table, *arguments)
         return made
 
     def bind(self, table: TableInfo, column: ColumnInfo, values: Sequence[Any]) -> Sequence[Any]:
@@ -357,23 +396,9 @@ class BatchWriter(ABC):
         try:
             return [processor(value) for value in values]
         except DataError as error:
-            raise self.column_error(table, column, error) from error
-
-    def column_error(self, table: TableInfo, column: ColumnInfo, error: DataError) -> DataError:
-        """Return ``error`` with the column's name in its message."""
-        return DataError(f"{table.name}.{column.name}: {error.message}", orig=error.orig)
+            raise column_error(table, column.name, error) from error
 
     # -- one row
-
-    def _insert_one(
-        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
-    ) -> list[Any] | None:
-        names = names_of(columns)
-        memo = ("insert one", names) if key is None else ("insert one, key back", names, key.name)
-        sql = self.text(table, memo, self._insert_one_text, columns, key)
-        keys: list[Any] = []
-        self._run_insert_one(connection, table, sql, self._single(table, columns, values), key, keys)
-        return keys if key is not None else None
 
     def _run_insert_one(
         self,
@@ -382,20 +407,20 @@ class BatchWriter(ABC):
         sql: str,
         parameters: tuple[Any, ...],
         key: ColumnInfo | None,
-        keys: list[Any],
-    ) -> None:
-        """Insert one row and add its key to ``keys``.
+    ) -> list[Any] | None:
+        """Insert one row; returns and raises as :meth:`insert`.
 
         :param sql: the statement, with the key behind RETURNING where there is one.
         """
         if key is None:
             inserted = connection.run(sql, parameters)
-        else:
-            rows = connection.fetch_all(sql, parameters, write=True)
-            inserted = len(rows)
-            keys += [row[0] for row in rows]
-        if inserted != 1:
-            raise self.mismatch(table, 1, inserted)
+            if inserted != 1:
+                raise self.mismatch(table, 1, inserted)
+            return None
+        rows = connection.fetch_all(sql, parameters, write=True)
+        if len(rows) != 1:
+            raise self.mismatch(table, 1, len(rows))
+        return [rows[0][0]]
 
     def mismatch(self, table: TableInfo, expected: int, found: int) -> InternalError:
         """Return the error for rows that a trigger left out or gave another key."""
@@ -404,32 +429,41 @@ class BatchWriter(ABC):
             "for them. Look for a trigger or a rule on the table that drops rows or changes their key."
         )
 
-    def _single(self, table: TableInfo, columns: Columns, values: Values) -> tuple[Any, ...]:
-        """Return the values of one row as the driver takes them; raises as :meth:`bind`."""
-        bound = []
-        for column, cells in zip(columns, values, strict=True):
-            # not by bind(), which looks at all values together before it goes through them
-            processor = self.dialect.bind_processor(column.type)
-            try:
-                bound.append(cells[0] if processor is None else processor(cells[0]))
-            except DataError as error:
-                raise self.column_error(table, column, error) from error
-        return tuple(bound)
+    def single(self, sql: str, columns: Columns) -> SingleRow:
+        """Return a statement for one row, together with the way of its values."""
+        processors = tuple(self.dialect.bind_processor(column.type) for column in columns)
+        return SingleRow(sql, binder(tuple(enumerate(processors))), names_of(columns), processors)
 
-    def _insert_one_text(self, table: TableInfo, columns: Columns, key: ColumnInfo | None = None) -> str:
+    def _insert_one(self, table: TableInfo, columns: Columns, key: ColumnInfo | None) -> SingleRow:
+        sql = self.insert_one_text(table, columns, key)
+        return self.single(self._with_key(sql, key) if sql and key is not None else sql, columns)
+
+    def _insert_one_and_fetch(self, table: TableInfo, new: NewRows) -> SingleRow:
+        returned = [*((new.generated_key,) if new.generated_key is not None else ()), *new.fetched]
+        sql = self.insert_one_text(table, new.columns, new.generated_key)
+        return self.single(f"{sql} RETURNING {self.column_list(returned)}", new.columns)
+
+    def insert_one_text(self, table: TableInfo, columns: Columns, key: ColumnInfo | None) -> str:
+        """Return the INSERT of one row, without RETURNING; empty where the key has to be known before.
+
+        :param key: the column whose values the database makes.
+        """
+        if not columns:
+            return f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
         marks = ", ".join([self.dialect.placeholder] * len(columns))
-        sql = f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) VALUES ({marks})"
-        return sql if key is None else self._with_key(sql, key)
+        return f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) VALUES ({marks})"
 
     def _with_key(self, sql: str, key: ColumnInfo) -> str:
         return f"{sql} RETURNING {self.escaped(key)}"
 
-    def _update_one_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
+    def _update_one(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> SingleRow:
         assignments, condition = self._equal(set_columns, ", "), self._equal(key_columns, " AND ")
-        return f"UPDATE {self.escaped_table(table)} SET {assignments} WHERE {condition}"
+        sql = f"UPDATE {self.escaped_table(table)} SET {assignments} WHERE {condition}"
+        return self.single("" if self.needs_rows(key_columns) else sql, [*set_columns, *key_columns])
 
-    def _delete_one_text(self, table: TableInfo, key_columns: Columns) -> str:
-        return f"DELETE FROM {self.escaped_table(table)} WHERE {self._equal(key_columns, ' AND ')}"
+    def _delete_one(self, table: TableInfo, key_columns: Columns) -> SingleRow:
+        sql = f"DELETE FROM {self.escaped_table(table)} WHERE {self._equal(key_columns, ' AND ')}"
+        return self.single("" if self.needs_rows(key_columns) else sql, key_columns)
 
     def _equal(self, columns: Columns, separator: str) -> str:
         mark = self.dialect.placeholder
@@ -452,7 +486,12 @@ class BatchWriter(ABC):
 
 def names_of(columns: Columns) -> tuple[str, ...]:
     """Return the names of columns, which stand for them in the keys of texts."""
-    return tuple([column.name for column in columns])
+    return tuple(map(_name_of, columns))
+
+
+def column_error(table: TableInfo, column: str, error: DataError) -> DataError:
+    """Return ``error`` with the column's name in its message."""
+    return DataError(f"{table.name}.{column}: {error.message}", orig=error.orig)
 
 
 class _Collecting:

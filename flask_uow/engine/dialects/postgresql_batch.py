@@ -19,6 +19,7 @@ from flask_uow.engine.dialects.batch import (
     NewRows,
     TableInfo,
     Values,
+    column_error,
     names_of,
 )
 from flask_uow.engine.dialects.postgresql_arrays import array_literal, array_type, selected
@@ -69,7 +70,7 @@ class PostgreSQLBatchWriter(BatchWriter):
                 # the key has no sequence, a trigger makes it say: only one row at a time is sure then
                 for index in range(start, start + expected):
                     row = [column_values[index : index + 1] for column_values in values]
-                    keys.extend(self._insert_one(connection, table, columns, row, key) or ())
+                    keys.extend(self.insert(connection, table, columns, row, generated_key=key) or ())
             else:
                 keys.extend(made)
         return keys
@@ -193,33 +194,15 @@ class PostgreSQLBatchWriter(BatchWriter):
             try:
                 literals.append(array_literal(column.type, page, self.dialect))
             except DataError as error:
-                raise self.column_error(table, column, error) from error
+                raise column_error(table, column.name, error) from error
         return tuple(literals)
-
-    def _insert_one(
-        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
-    ) -> list[Any] | None:
-        if key is None or getattr(key, "sequence", None) is None or not self.dialect.supports_sequences:
-            return super()._insert_one(connection, table, columns, values, key)
-        sql = self._with_key(self.single_insert(table, columns, key), key)
-        keys: list[Any] = []
-        self._run_insert_one(connection, table, sql, self._single(table, columns, values), key, keys)
-        return keys
 
     # -- texts
 
-    def single_insert(self, table: TableInfo, columns: Columns, generated_key: ColumnInfo | None) -> str:
-        if (
-            generated_key is None
-            or getattr(generated_key, "sequence", None) is None
-            or not self.dialect.supports_sequences
-        ):
-            return super().single_insert(table, columns, generated_key)
+    def insert_one_text(self, table: TableInfo, columns: Columns, key: ColumnInfo | None) -> str:
+        if key is None or getattr(key, "sequence", None) is None or not self.dialect.supports_sequences:
+            return super().insert_one_text(table, columns, key)
         # the table may not have the sequence as its default
-        key = ("insert numbered", generated_key.name, names_of(columns))
-        return self.text(table, key, self._insert_numbered_text, columns, generated_key)
-
-    def _insert_numbered_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
         names = ", ".join(self.escaped(column) for column in (key, *columns))
         marks = ", ".join([f"nextval({self._sequence(table, key)})", *["%s"] * len(columns)])
         return f"INSERT INTO {self.escaped_table(table)} ({names}) VALUES ({marks})"

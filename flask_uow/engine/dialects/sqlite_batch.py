@@ -54,12 +54,9 @@ class SQLiteBatchWriter(BatchWriter):
             return self._insert_and_fetch(connection, table, new)
         return super().insert_and_fetch(connection, table, new)
 
-    def _insert_one(
-        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
-    ) -> list[Any] | None:
-        if key is not None and not self.text(table, "numbers rows", _numbers_rows):
-            return self._insert_keys(connection, table, columns, values, key, 1)
-        return super()._insert_one(connection, table, columns, values, key)
+    def insert_one_text(self, table: TableInfo, columns: Columns, key: ColumnInfo | None) -> str:
+        # rows of such a table are inserted under keys that are worked out before
+        return "" if key is not None and not _numbers_rows(table) else super().insert_one_text(table, columns, key)
 
     def _insert_with_keys(
         self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo

@@ -10,7 +10,7 @@ from typing import Any
 from flask_uow.exc import DataError, InvalidRequestError, did_you_mean
 from flask_uow.sql.types import TypeEngine
 
-__all__ = ["Compiled", "InsertedKey", "ResultColumn", "RowText", "Slot"]
+__all__ = ["Binder", "Compiled", "InsertedKey", "ResultColumn", "RowText", "Slot", "binder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,15 @@ Binder = Callable[[Sequence[Any]], tuple[Any, ...]]
 _FEW = 8
 
 
-def _binder(slots: Sequence[Slot]) -> Binder:
-    """Return the function that turns values into the driver's parameters, slot by slot."""
-    if len(slots) > _FEW:
-        pairs = tuple((slot.index, slot.processor) for slot in slots)
-        return lambda values: tuple([p(values[i]) if p is not None else values[i] for i, p in pairs])
-    factory = _binder_factory(tuple((slot.index, slot.processor is not None) for slot in slots))
-    return factory(*[slot.processor for slot in slots if slot.processor is not None])
+def binder(sources: Sequence[tuple[int, Callable[[Any], Any] | None]]) -> Binder:
+    """Return the function that turns values into the driver's parameters.
+
+    :param sources: for each parameter the number of its value, and what turns that into the driver's; None to pass it as it is.
+    """
+    if len(sources) > _FEW:
+        return lambda values: tuple([p(values[i]) if p is not None else values[i] for i, p in sources])
+    factory = _binder_factory(tuple((index, processor is not None) for index, processor in sources))
+    return factory(*[processor for _, processor in sources if processor is not None])
 
 
 @functools.cache
@@ -164,7 +166,7 @@ class Compiled:
         self.has_defaults = any(slot.default is not None for slot in slots)
         # most statements: their values need no look-up by name
         simple = not self.has_defaults and not any(slot.required for slot in slots)
-        self._bind = _binder(slots) if simple else None
+        self._bind = binder([(slot.index, slot.processor) for slot in slots]) if simple else None
 
     def parameters(
         self, values: Sequence[Any], given: Mapping[str, Any] | None = None, made: dict[int, Any] | None = None
