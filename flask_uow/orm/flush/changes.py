@@ -61,9 +61,9 @@ class Changes:
             objects.taken_back,
         )
 
-    def changed(self) -> list[tuple[InstanceState, Any]]:
+    def changed(self) -> list[Any]:
         """Return the changed objects that are not to be deleted."""
         deleted, left_out = self.deleted, self.left_out
         if not deleted and not left_out:
-            return list(self.modified.items())
-        return [(state, obj) for state, obj in self.modified.items() if state not in deleted and state not in left_out]
+            return list(self.modified.values())
+        return [obj for state, obj in self.modified.items() if state not in deleted and state not in left_out]

@@ -22,6 +22,7 @@ from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, UNDONE, Direction
 if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Automatic, Changes
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.instance_state import InstanceState
 
@@ -67,78 +68,79 @@ def _with_new_children(changes: Changes, objects: Iterable[Any]) -> set[int]:
     return set(chosen)
 
 
-def _gather(changes: Changes, chosen: set[int] | None, waiting: dict[int, Any]) -> WorkList:
-    def group(objects: Collection[Any]) -> ByFamily:
-        if not objects:
-            return {}
-        if chosen is not None:
-            objects = [obj for obj in objects if id(obj) in chosen]
-        return by_family([obj for obj in objects if id(obj) not in waiting] if waiting else list(objects))
-
+def _gather(changes: Changes, chosen: Collection[int] | None, waiting: dict[int, Any]) -> WorkList:
+    """Return the work list of the chosen objects, of all where None are given, without those that wait."""
     count = len(changes.modified)
-    changed = [obj for _, obj in changes.changed()]
-    work = WorkList(
-        changes,
-        new=group(changes.new.values()),
-        changed=group(changed),
-        deleted=group(changes.deleted.values()),
-        waiting=waiting,
-    )
+    groups = [list(changes.new.values()), changes.changed(), list(changes.deleted.values())]
+    if chosen is not None:
+        groups = [[obj for obj in objects if id(obj) in chosen] for objects in groups]
+    if waiting:
+        groups = [[obj for obj in objects if id(obj) not in waiting] for objects in groups]
+    new, changed, deleted = groups
+    work = WorkList(changes, by_family(new), by_family(changed), by_family(deleted), waiting)
     found = _Relationships(changes, work)
-    found.collect()
+    found.of_written(work.new)
+    found.of_written(work.changed)
+    if work.deleted:
+        found.of_deleted()
     # others than the chosen objects stay as they are, though they have changed
     if chosen is None and len(changes.modified) != count:
         found.collect_changed_meanwhile()
-    found.finish()
+    if found.link_rows:
+        for rows in found.link_rows.values():
+            _leave_to_mapped_rows(work, rows)
+        work.link_rows += found.link_rows.values()
     return work
 
 
+def _collected_relationships(mapper: Mapper) -> tuple[RelationshipProperty, ...]:
+    """Return the relationships of a mapper that new and changed objects are looked at for.
+
+    The foreign keys of other references are set when their rows are written, by ``carry_keys()``; and where the children of a collection know
+    their parent, their own references say what to set.
+    """
+    found: tuple[RelationshipProperty, ...] | None = mapper.memo.get("collected")
+    if found is None:
+        found = mapper.memo["collected"] = tuple(filter(_is_collected, mapper.relationships.values()))
+    return found
+
+
+def _is_collected(prop: RelationshipProperty) -> bool:
+    if prop.direction is Direction.MANY_TO_ONE:
+        return prop.post_update and not prop.viewonly
+    return not prop.viewonly and (prop.direction is Direction.MANY_TO_MANY or prop.reverse is None)
+
+
 class _Relationships:
-    """Finds what follows from the relationships of the objects of a work list, and adds it to that."""
+    """Finds what follows from the relationships of the objects of a work list, and adds it to that.
+
+    :ivar link_rows: rows of secondary tables, by the relationship.
+    """
 
     def __init__(self, changes: Changes, work: WorkList) -> None:
         self.changes = changes
         self.session = changes.session
         self.work = work
-        self._link_rows: dict[RelationshipProperty, LinkRows] = {}
+        self.link_rows: dict[RelationshipProperty, LinkRows] = {}
         self._seen_pairs: set[tuple[int, int, int, bool]] = set()
 
-    def collect(self) -> None:
-        """Go through the relationships of all objects."""
-        work = self.work
-        if work.new:
-            self._of_written(work.new)
-        if work.changed:
-            self._of_written(work.changed)
-        if work.deleted:
-            self._of_deleted()
-
-    def finish(self) -> None:
-        """Hand the rows of secondary tables over to the work list."""
-        work = self.work
-        for rows in self._link_rows.values():
-            _leave_to_mapped_rows(work, rows)
-        work.link_rows = list(self._link_rows.values())
-
-    def _of_written(self, families: ByFamily) -> None:
+    def of_written(self, families: ByFamily) -> None:
+        """Go through the relationships of new or changed objects."""
         # a copy: links to children bring in further families on the way
         for base, family in list(families.items()):
             for mapper, objects in by_mapper(base, family).items():
-                for prop in mapper.relationships.values():
-                    # carry_keys() sets the foreign keys of references when their rows are written
-                    if prop.viewonly or (prop.direction is Direction.MANY_TO_ONE and not prop.post_update):
-                        continue
+                for prop in _collected_relationships(mapper):
                     if prop.direction is Direction.MANY_TO_MANY:
                         self._pairs(prop, objects)
                     elif prop.direction is Direction.MANY_TO_ONE:
                         self._late_references(prop, objects)
-                    # where the child knows its parent, its own reference says what to set
-                    elif prop.reverse is None:
+                    else:
                         self._links(prop, objects)
-                    elif undone := [obj for obj in objects if UNDONE in obj.__dict__]:
-                        self._forgotten_parents(prop, prop.reverse, undone)
+            if undone := [obj for obj in family if UNDONE in obj.__dict__]:
+                self._forgotten_parents(undone)
 
-    def _of_deleted(self) -> None:
+    def of_deleted(self) -> None:
+        """Go through the relationships of the objects that are to be deleted."""
         for base, family in list(self.work.deleted.items()):
             for mapper, objects in by_mapper(base, family).items():
                 for prop in mapper.relationships.values():
@@ -159,13 +161,13 @@ class _Relationships:
         work = self.work
         known = set(map(id, (*chain(*work.new.values()), *chain(*work.changed.values()))))
         known |= work.waiting.keys()
-        while changed := [obj for _, obj in self.changes.changed() if id(obj) not in known]:
+        while changed := [obj for obj in self.changes.changed() if id(obj) not in known]:
             group: ByFamily = {}
             for obj in changed:
                 known.add(id(obj))
                 group.setdefault(type(obj).__mapper__.base_mapper, []).append(obj)
                 work.add_changed(obj)
-            self._of_written(group)
+            self.of_written(group)
 
     # -- many-to-many
 
@@ -180,9 +182,9 @@ class _Relationships:
         if mark in self._seen_pairs:
             return
         self._seen_pairs.add(mark)
-        rows = self._link_rows.get(canonical)
+        rows = self.link_rows.get(canonical)
         if rows is None:
-            rows = self._link_rows[canonical] = LinkRows(canonical)
+            rows = self.link_rows[canonical] = LinkRows(canonical)
         (rows.added if added else rows.removed).append((left, right))
 
     def _pairs(self, prop: RelationshipProperty, objects: list[Any]) -> None:
@@ -251,20 +253,24 @@ class _Relationships:
         if self.work.add_link(Link(prop, child, parent)) and state.row_key is not None:
             self.work.add_changed(child)
 
-    def _forgotten_parents(self, prop: RelationshipProperty, back: RelationshipProperty, parents: list[Any]) -> None:
+    def _forgotten_parents(self, parents: list[Any]) -> None:
         # the parents have kept their collections when their INSERTs were undone, and the members have forgotten them
         for parent in parents:
-            for child in related(parent, prop, load=False):
-                state: InstanceState = child.__dict__[STATE]
-                is_free = (
-                    state.row_key is not None
-                    and state.session is self.session
-                    and state not in self.changes.deleted
-                    and back.key not in (state.changes or ())
-                )
-                if is_free and child.__dict__.get(back.key) is not parent:
-                    self.work.forgotten.append((child, back, parent))
-                    self._link(prop, child, parent)
+            for prop in type(parent).__mapper__.relationships.values():
+                back = prop.reverse
+                if back is None or prop.viewonly or prop.direction is not Direction.ONE_TO_MANY:
+                    continue
+                for child in related(parent, prop, load=False):
+                    state: InstanceState = child.__dict__[STATE]
+                    is_free = (
+                        state.row_key is not None
+                        and state.session is self.session
+                        and state not in self.changes.deleted
+                        and back.key not in (state.changes or ())
+                    )
+                    if is_free and child.__dict__.get(back.key) is not parent:
+                        self.work.forgotten.append((child, back, parent))
+                        self._link(prop, child, parent)
 
     def _release_children(self, prop: RelationshipProperty, objects: list[Any]) -> None:
         # children that stay behind when their parent is deleted: their foreign keys become NULL

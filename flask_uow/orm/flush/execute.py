@@ -65,10 +65,12 @@ def execute(session: Session, work: WorkList, step: Step) -> None:
 def _insert(session: Session, work: WorkList, step: InsertRows) -> None:
     base = step.mapper
     members = by_mapper(base, step.objects)
+    has_hooks = False
     # just before the rows are written: the keys that they refer to were made by the steps before this one
     for mapper, own in members.items():
         carry_keys(work, mapper, own, only_changed=False)
-    if any(mapper.has_hooks for mapper in members):
+        has_hooks = has_hooks or mapper.has_hooks
+    if has_hooks:
         _with_hooks("insert", lambda some: insert_objects(session, base, some), session, step.objects)
     else:
         insert_objects(session, base, step.objects)

@@ -39,7 +39,7 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
     # before anything is looked at: what a hook changes is part of this flush
     for hook in hooks.before_flush:
         hook(session, context, only)
-    transaction = session.begin(subtransactions=True)
+    transaction = session.begin_flush()
     try:
         changes = Changes.of(session)
         # before collect(), to which orphans are deleted objects like the others

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.settle import accounts_of, enter_inserted, level_of, refuse_known_keys
-from flask_uow.orm.flush.tables import require_stored
+from flask_uow.orm.flush.tables import TableInsert, require_stored, table_insert
 from flask_uow.orm.flush.work import by_mapper
-from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
+from flask_uow.orm.mapping.mapped_table import MappedTable, is_expression, stored_value, take_texts
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.mutables import write_composites
 from flask_uow.orm.symbols import STATE
@@ -41,15 +41,21 @@ def insert_objects(session: Session, base: Mapper, objects: list[Any]) -> None:
     :param base: the mapper at the head of the family.
     :raises FlushError: when a primary key is missing that the database does not make, or is in use by another object.
     """
-    parts: dict[Table, list[tuple[MappedTable, list[Any]]]] = {}
-    for mapper, members in by_mapper(base, objects).items():
+    classes = by_mapper(base, objects)
+    for mapper, members in classes.items():
         prepare(mapper, members)
-        for part in mapper.stored:
-            parts.setdefault(part.table, []).append((part, members))
     connection = session.connection_for(base)
-    for members in parts.values():
-        own = members[0][1] if len(members) == 1 else _in_order(objects, members)
-        _insert_into_table(session, connection, members, own)
+    if len(classes) == 1:
+        # the objects of one class go into its tables as they are
+        for part in next(iter(classes)).stored:
+            _insert_into_table(session, connection, base, [(part, objects)], objects)
+    else:
+        tables: dict[Table, list[tuple[MappedTable, list[Any]]]] = {}
+        for mapper, members in classes.items():
+            for part in mapper.stored:
+                tables.setdefault(part.table, []).append((part, members))
+        for parts in tables.values():
+            _insert_into_table(session, connection, base, parts, _in_order(objects, parts))
     enter_inserted(session, base, objects)
 
 
@@ -93,7 +99,11 @@ def _in_order(objects: list[Any], parts: list[tuple[MappedTable, list[Any]]]) ->
 
 
 def _insert_into_table(
-    session: Session, connection: Connection, parts: list[tuple[MappedTable, list[Any]]], objects: list[Any]
+    session: Session,
+    connection: Connection,
+    base: Mapper,
+    parts: list[tuple[MappedTable, list[Any]]],
+    objects: list[Any],
 ) -> None:
     for part, members in parts:
         for own, source in part.copied:
@@ -102,12 +112,13 @@ def _insert_into_table(
         if part.defaults:
             _apply_defaults(part, members, level_of(session).filled)
     groups = _groups(parts, objects)
-    generated = next((part.generated for part, _ in parts if part.generated is not None), None)
-    if len(groups) > 1 and generated is not None:
-        _allocate_in_order(session, connection, parts[0][0], generated, objects, groups)
-        groups = _groups(parts, objects)
+    if len(groups) > 1:
+        generated = next((part.generated for part, _ in parts if part.generated is not None), None)
+        if generated is not None:
+            _allocate_in_order(session, connection, parts[0][0], generated, objects, groups)
+            groups = _groups(parts, objects)
     for part, names, members in groups:
-        _insert_batch(session, connection, part, names, members)
+        _insert_batch(session, connection, table_insert(base, part, names), members)
 
 
 def _apply_defaults(part: MappedTable, objects: list[Any], filled: list[Filled]) -> None:
@@ -127,12 +138,13 @@ def _groups(parts: list[tuple[MappedTable, list[Any]]], objects_in_order: list[A
     """Return the objects by the columns that their INSERT names."""
     if len(parts) == 1:
         part, objects = parts[0]
-        return [(part, names, members) for names, members in _by_names(part, objects).items()]
+        return _by_names(part, objects)
     groups: dict[Any, Group] = {}
     for part, objects in parts:
-        for names, members in _by_names(part, objects).items():
+        for group in _by_names(part, objects):
+            names = group[1]
             key = (names, tuple(part.columns[name] for name in names))
-            groups.setdefault(key, (part, names, []))[2].extend(members)
+            groups.setdefault(key, (part, names, []))[2].extend(group[2])
     # of several classes in one statement, and yet in the order in which they were added
     position = {id(obj): number for number, obj in enumerate(objects_in_order)}
     for _, _, members in groups.values():
@@ -140,27 +152,24 @@ def _groups(parts: list[tuple[MappedTable, list[Any]]], objects_in_order: list[A
     return list(groups.values())
 
 
-def _by_names(part: MappedTable, objects: list[Any]) -> dict[tuple[str, ...], list[Any]]:
+def _by_names(part: MappedTable, objects: list[Any]) -> list[Group]:
     optional, generated = part.optional, part.generated
     if not optional:
-        return {part.always: objects}
-    groups: dict[tuple[str, ...], list[Any]] = {}
+        return [(part, part.always, objects)]
     if optional == (generated,):
         # the usual case: a key that the database makes, and nothing else that may be left out
-        with_key: list[Any] = []
-        without: list[Any] = []
-        for obj in objects:
-            (without if obj.__dict__.get(generated) is None else with_key).append(obj)
-        if without:
-            groups[part.always] = without
-        if with_key:
-            groups[tuple(part.columns)] = with_key
-        return groups
+        without = [obj for obj in objects if obj.__dict__.get(generated) is None]
+        if len(without) == len(objects):
+            return [(part, part.always, objects)]
+        with_key = [obj for obj in objects if obj.__dict__.get(generated) is not None]
+        own: list[Group] = [(part, part.always, without)] if without else []
+        return [*own, (part, part.all, with_key)]
+    groups: dict[tuple[str, ...], list[Any]] = {}
     for obj in objects:
         values = obj.__dict__
         present = tuple(n for n in part.columns if n not in optional or values.get(n) is not None)
         groups.setdefault(present, []).append(obj)
-    return groups
+    return [(part, names, members) for names, members in groups.items()]
 
 
 def _allocate_in_order(
@@ -177,21 +186,17 @@ def _allocate_in_order(
             obj.__dict__[name] = key
 
 
-def _insert_batch(
-    session: Session, connection: Connection, part: MappedTable, names: tuple[str, ...], objects: list[Any]
-) -> None:
+def _insert_batch(session: Session, connection: Connection, insert: TableInsert, objects: list[Any]) -> None:
     """INSERT the objects of one group, and take over the key that the database makes."""
+    part, names, generated = insert.part, insert.names, insert.generated
     dicts = [obj.__dict__ for obj in objects]
     values = [[d.get(name) for d in dicts] for name in names]
-    part.take_texts(names, values, objects)
-    makes_key = part.generated is not None and part.generated not in names
-    base = type(objects[0]).__mapper__.base_mapper
-    if not makes_key and part.table is base.stored[0].table:
-        refuse_known_keys(session, base, objects)
-    generated = part.columns[part.generated] if makes_key and part.generated is not None else None
-    batch = connection.dialect.batch
+    has_expressions = take_texts(names, insert.integers, values, objects)
+    if insert.may_be_known:
+        refuse_known_keys(session, type(objects[0]).__mapper__.base_mapper, objects)
+    batch, columns = connection.dialect.batch, insert.columns
     keys: Sequence[Any] | None
-    if holds_expressions(values) or part.has_unmapped_expressions:
+    if has_expressions or part.has_unmapped_expressions:
         keys = _insert_one_by_one(connection, part, names, objects, generated)
     else:
         for name, column in zip(names, values, strict=True):
@@ -199,20 +204,21 @@ def _insert_batch(
                 # the row has NULL there, so the object has None, and nothing is to be loaded
                 for d in dicts:
                     d.setdefault(name, None)
-        fetched = [name for name in part.optional if name not in names and name != part.generated]
-        columns = [part.columns[name] for name in names]
-        part.add_unmapped_defaults(columns, values, len(dicts))
-        if fetched:
-            level_of(session).filled.extend((name, dicts, ()) for name in fetched)
-            keys = _insert_and_fetch(connection, part, columns, values, generated, fetched, dicts)
+        if part.unmapped_defaults:
+            columns = [*columns]
+            part.add_unmapped_defaults(columns, values, len(dicts))
+        if insert.fetched:
+            level_of(session).filled.extend((name, dicts, ()) for name in insert.fetched)
+            keys = _insert_and_fetch(connection, part, columns, values, generated, insert.fetched, dicts)
         elif not columns:
             keys = batch.insert_defaults(connection, part.table, len(objects), generated_key=generated)
         else:
             keys = batch.insert(connection, part.table, columns, values, generated_key=generated)
-    if makes_key:
+    if generated is not None:
+        inserted, made = accounts_of(session).inserted, part.generated
         for d, key in zip(dicts, keys or (), strict=True):
-            d[part.generated] = key
-        accounts_of(session).inserted.update(dict.fromkeys([d[STATE] for d in dicts], part.generated))
+            d[made] = key
+            inserted[d[STATE]] = made
 
 
 def _insert_and_fetch(

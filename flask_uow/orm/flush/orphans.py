@@ -4,7 +4,6 @@ no parent now, and what was put into an object after it was marked as deleted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.state.cascades import cascaded, related
@@ -15,7 +14,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE
 if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Automatic, Changes
     from flask_uow.orm.interfaces import MappedObject
-    from flask_uow.orm.mapping.mapped_properties import MappedProperties
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.orm.state.session_objects import SessionObjects
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Orphans", "find_orphans", "mark_orphans"]
 
 
-@dataclass(slots=True)
 class Orphans:
     """The objects that a flush deletes besides those that were marked.
 
@@ -32,9 +30,12 @@ class Orphans:
     :ivar spared: those that an autoflush leaves alone for now, by id.
     """
 
-    doomed: dict[InstanceState, Any] = field(default_factory=dict)
-    expunged: dict[InstanceState, Any] = field(default_factory=dict)
-    spared: dict[int, Any] = field(default_factory=dict)
+    __slots__ = ("doomed", "expunged", "spared")
+
+    def __init__(self) -> None:
+        self.doomed: dict[InstanceState, Any] = {}
+        self.expunged: dict[InstanceState, Any] = {}
+        self.spared: dict[int, Any] = {}
 
 
 def find_orphans(changes: Changes, automatic: Automatic | None) -> Orphans:
@@ -106,28 +107,38 @@ def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
     """Return the objects that were taken out of relationships, each after the side with the cascade."""
     found: list[tuple[RelationshipProperty, Any]] = []
     class_: type | None = None
-    relationships: MappedProperties[RelationshipProperty] | None = None
+    orphaning: dict[str, RelationshipProperty] = {}
     for state, obj in list(changes.modified.items()):
         if type(obj) is not class_:
             class_ = type(obj)
-            relationships = class_.__mapper__.relationships
-        # most changes are of columns, and many classes have no relationship at all
-        if not relationships or state in changes.left_out:
+            orphaning = _orphaning(class_.__mapper__)
+        # most changes are of columns, and most relationships orphan nothing
+        if not orphaning or state in changes.left_out:
             continue
         for name in state.changes or ():
-            prop = relationships.get(name)
-            if prop is None or prop.viewonly:
+            prop = orphaning.get(name)
+            if prop is None:
                 continue
             if prop.cascade.delete_orphan:
                 found.extend((prop, item) for item in get_history(obj, name, passive=True).deleted)
-            elif (
-                prop.reverse is not None
-                and prop.reverse.cascade.delete_orphan
-                and not prop.uselist
-                and obj.__dict__.get(name) is None
-                and _had_parent(obj, state, prop)
-            ):
+            elif prop.reverse is not None and obj.__dict__.get(name) is None and _had_parent(obj, state, prop):
                 found.append((prop.reverse, obj))
+    return found
+
+
+def _orphaning(mapper: Mapper) -> dict[str, RelationshipProperty]:
+    """Return the relationships whose changes may leave orphans: those with the cascade, and references whose other side has it."""
+    found: dict[str, RelationshipProperty] | None = mapper.memo.get("orphaning")
+    if found is None:
+        found = mapper.memo["orphaning"] = {
+            name: prop
+            for name, prop in mapper.relationships.items()
+            if not prop.viewonly
+            and (
+                prop.cascade.delete_orphan
+                or (prop.reverse is not None and prop.reverse.cascade.delete_orphan and not prop.uselist)
+            )
+        }
     return found
 
 

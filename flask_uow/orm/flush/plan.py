@@ -7,7 +7,7 @@ Where a row takes a key or unique values that a deleted one frees, the deletions
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.keys import carried_values, link_pairs, references_of
@@ -68,18 +68,19 @@ def make_plan(work: WorkList) -> FlushPlan:
 
     :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
     """
-    return FlushPlan(_Planner(work).steps())
+    planner = _Planner(work)
+    planner.plan()
+    return FlushPlan(planner.steps)
 
 
 def _members(group: Group, families: ByFamily) -> list[Any]:
-    if len(group) == 1:
-        return families.get(group[0], [])
     return [obj for base in group for obj in families.get(base, ())]
 
 
 class _Planner:
     """Puts the objects of a work list into steps.
 
+    :ivar steps: the steps so far.
     :ivar changed: the objects that are still to be updated, without those that were updated first.
     :ivar deleted: the objects whose rows are still to be deleted.
     :ivar switched: deleted objects whose rows new ones take over, by the ids of these.
@@ -87,6 +88,7 @@ class _Planner:
 
     def __init__(self, work: WorkList) -> None:
         self.work = work
+        self.steps: list[Step] = []
         self.groups = group_mappers(work.families())
         self.switched: dict[int, Any] = find_switches(work) if work.deleted and work.new else {}
         self.changed: ByFamily = work.changed
@@ -96,8 +98,8 @@ class _Planner:
             kept = {id(obj) for obj in self.switched.values()}
             self.deleted = {base: [o for o in objects if id(o) not in kept] for base, objects in work.deleted.items()}
 
-    def steps(self) -> Iterator[Step]:
-        """Yield the steps in order."""
+    def plan(self) -> None:
+        """Add the steps, in order."""
         work, first = self.work, {}
         clearing: SetLateKeys | None = None
         if self.deleted:
@@ -107,52 +109,52 @@ class _Planner:
             if work.new or work.changed:
                 first = families_to_delete_first(work, self.deleted)
         if self.switched:
-            yield from rows_to_take_over(work, self.switched, self.deleted)
+            self.steps += rows_to_take_over(work, self.switched, self.deleted)
         if first:
-            yield from self._delete_first(first, clearing)
+            self._delete_first(first, clearing)
         for group in self.groups:
-            yield from self._write_group(group)
+            self._write_group(group)
         if work.late_links:
-            yield SetLateKeys(work.late_links, "post_update: when all rows are there")
+            self.steps.append(SetLateKeys(work.late_links, "post_update: when all rows are there"))
         if work.link_rows and not first:
-            yield from self._delete_links()
+            self._delete_links()
         # link rows hold the keys of both sides, which are known when all INSERTs are done
         for rows in work.link_rows:
             if rows.added:
-                yield InsertLinks(rows.prop, rows.added)
+                self.steps.append(InsertLinks(rows.prop, rows.added))
         # rows that refer to each other cannot be deleted in any order; with one foreign key empty, they can
         if clearing is not None and not first:
-            yield clearing
+            self.steps.append(clearing)
         # children first, the reverse of writing. At the end, since what was updated may have referred to the deleted
         # rows until now.
         for group in reversed(self.groups) if self.deleted else ():
-            yield from self._delete_group(group, {base: "" for base in group if base not in first})
+            self._delete_group(group, {base: "" for base in group if base not in first})
 
     # -- deletions that come first
 
-    def _delete_first(self, first: dict[Mapper, str], clearing: SetLateKeys | None) -> Iterator[Step]:
-        """Yield the deletions that free keys for other rows, with all that has to let go of the rows before."""
-        yield from self._delete_links()
+    def _delete_first(self, first: dict[Mapper, str], clearing: SetLateKeys | None) -> None:
+        """Add the deletions that free keys for other rows, with all that has to let go of the rows before."""
+        self._delete_links()
         early = updates_to_make_first(self.work, self.deleted, first)
         for group in self.groups:
             if objects := _members(group, early):
                 why = "before rows are deleted to which it refers, or did"
-                yield from self._update_all(objects, why, refers_to_itself(group))
+                self._update_all(objects, why, refers_to_itself(group))
         done = {id(obj) for objects in early.values() for obj in objects}
         # the work list is shared with whoever shows the plan, so a copy is changed
         self.changed = {base: [obj for obj in members if id(obj) not in done] for base, members in self.changed.items()}
         if clearing is not None:
-            yield clearing
-        yield from references_to_release(
+            self.steps.append(clearing)
+        self.steps += references_to_release(
             self.work, self.changed, {base: self.deleted[base] for base in first if base in self.deleted}
         )
         for group in reversed(self.groups):
-            yield from self._delete_group(group, first, frees_keys=True)
+            self._delete_group(group, first, frees_keys=True)
 
-    def _delete_links(self) -> Iterator[Step]:
+    def _delete_links(self) -> None:
         for rows in self.work.link_rows:
             if rows.removed:
-                yield DeleteLinks(rows.prop, rows.removed)
+                self.steps.append(DeleteLinks(rows.prop, rows.removed))
 
     def _keys_to_clear(self) -> list[Link]:
         """Return the foreign keys by which objects that are to be deleted refer to each other, where ``post_update`` says so."""
@@ -180,15 +182,22 @@ class _Planner:
 
     # -- INSERTs and UPDATEs
 
-    def _write_group(self, group: Group) -> Iterator[Step]:
-        new, changed = _members(group, self.work.new), _members(group, self.changed)
-        is_linked = bool(new or len(changed) > 1) and refers_to_itself(group)
-        if not new or not is_linked:
-            # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
+    def _write_group(self, group: Group) -> None:
+        work, base = self.work, group[0]
+        if len(group) == 1:
+            new, changed = work.new.get(base, []), self.changed.get(base, [])
+            if not refers_to_itself(group):
+                # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
+                if changed:
+                    self._update(base, changed, "")
+                if new:
+                    self._insert(base, new, "")
+                return
+        else:
+            new, changed = _members(group, work.new), _members(group, self.changed)
+        if not new:
             if changed:
-                yield from self._update_all(changed, "", is_linked)
-            if new:
-                yield from self._insert_all(new, "")
+                self._update_all(changed, "")
             return
         early, late = split_by_reference(changed, new, self.work) if changed else ([], [])
         # who has to wait makes others wait, until nothing changes any more
@@ -199,16 +208,14 @@ class _Planner:
                 break
             late += [obj for obj in early if id(obj) in wait]
             early = [obj for obj in early if id(obj) not in wait]
-        yield from self._update_all(
-            early, "before the INSERTs of its own table, since it refers to no new row", is_linked
-        )
+        self._update_all(early, "before the INSERTs of its own table, since it refers to no new row")
         members = by_family(new)
         for base, waiting in by_family(late).items() if late else ():
-            yield from values_to_release(self.work, base, waiting, members.get(base, []))
+            self.steps += values_to_release(self.work, base, waiting, members.get(base, []))
         later = "after the rows of its own table to which it refers" if len(group) == 1 else ""
         for number, level in enumerate(sort_levels(group, new, self.work)):
-            yield from self._insert_all(level, later if number else "")
-        yield from self._update_all(late, "after the new rows to which it refers", is_linked)
+            self._insert_all(level, later if number else "")
+        self._update_all(late, "after the new rows to which it refers")
 
     def _after_those_that_leave(self, early: list[Any], late: list[Any]) -> tuple[list[Any], list[Any]]:
         """Have those of the early objects wait that take a unique value which a late one leaves."""
@@ -221,50 +228,54 @@ class _Planner:
             return early, late
         return [obj for obj in early if id(obj) not in waiting], [*late, *(obj for obj in early if id(obj) in waiting)]
 
-    def _insert_all(self, objects: list[Any], why: str) -> Iterator[Step]:
+    def _insert_all(self, objects: list[Any], why: str) -> None:
         for base, family in by_family(objects).items():
-            if self.switched:
-                taking = [obj for obj in family if id(obj) in self.switched]
-                family = [obj for obj in family if id(obj) not in self.switched]
-                if taking:
-                    yield SwitchRows(base, taking, [self.switched[id(obj)] for obj in taking])
-            if family:
-                yield InsertRows(base, family, why)
+            self._insert(base, family, why)
 
-    def _update_all(self, objects: list[Any], why: str, is_linked: bool) -> Iterator[Step]:
+    def _insert(self, base: Mapper, objects: list[Any], why: str) -> None:
+        if self.switched:
+            taking = [obj for obj in objects if id(obj) in self.switched]
+            objects = [obj for obj in objects if id(obj) not in self.switched]
+            if taking:
+                self.steps.append(SwitchRows(base, taking, [self.switched[id(obj)] for obj in taking]))
+        if objects:
+            self.steps.append(InsertRows(base, objects, why))
+
+    def _update_all(self, objects: list[Any], why: str, is_linked: bool = True) -> None:
         # the database checks a foreign key when the row is written: the new key has to be there
         levels = after_new_keys(objects, self.work) if is_linked and len(objects) > 1 else [objects]
         if len(levels) == 1:
             for base, family in by_family(levels[0]).items():
-                yield from self._update(base, family, why)
+                self._update(base, family, why)
             return
         for number, level in enumerate(levels):
             waiting = by_family([obj for later in levels[number + 1 :] for obj in later])
             for base, family in by_family(level).items():
                 if base in waiting:
-                    yield from values_to_release(self.work, base, waiting[base], family)
-                yield from self._update(
-                    base, family, "after the rows with new keys to which it refers" if number else why
-                )
+                    self.steps += values_to_release(self.work, base, waiting[base], family)
+                self._update(base, family, "after the rows with new keys to which it refers" if number else why)
 
-    def _update(self, base: Mapper, objects: list[Any], why: str) -> Iterator[Step]:
+    def _update(self, base: Mapper, objects: list[Any], why: str) -> None:
         links = self.work.links.get(base, ())
         members = by_mapper(base, objects)
-        turns, known = [objects], None
-        if len(objects) > 1:
-            names = self._changed_names(base, objects, links)
-            # hooks may change unique values, so that the objects of one class with hooks are put into turns when these were called
-            is_settled = len(members) > 1 or not base.has_hooks
-            if is_settled and not unique_names(base).isdisjoint(names):
-                order = in_turns(self.work.changes.session, base, objects, carried_values(links))
-                yield from exchanged_values(order)
-                turns = order.turns
-            # a hook of any class may change any object, also one that is not its own
-            known = None if self._has_hooks() else names
+        if len(objects) == 1:
+            mapper = next(iter(members))
+            self.steps.append(UpdateRows(mapper, objects, links, None, not mapper.has_hooks, why))
+            return
+        turns = [objects]
+        names = self._changed_names(base, objects, links)
+        # hooks may change unique values, so that the objects of one class with hooks are put into turns when these were called
+        is_settled = len(members) > 1 or not base.has_hooks
+        if is_settled and not unique_names(base).isdisjoint(names):
+            order = in_turns(self.work.changes.session, base, objects, carried_values(links))
+            self.steps += exchanged_values(order)
+            turns = order.turns
+        # a hook of any class may change any object, also one that is not its own
+        known = None if self._has_hooks() else names
         for number, turn in enumerate(turns):
             reason = "takes unique values that the UPDATE before it leaves" if number else why
             for mapper, own in members.items() if len(turns) == 1 else by_mapper(base, turn).items():
-                yield UpdateRows(mapper, own, links, known, not mapper.has_hooks, reason)
+                self.steps.append(UpdateRows(mapper, own, links, known, not mapper.has_hooks, reason))
 
     def _has_hooks(self) -> bool:
         """Return True where hooks may change objects while the flush is on, so that nothing can be left out beforehand."""
@@ -284,8 +295,8 @@ class _Planner:
 
     # -- DELETEs
 
-    def _delete_group(self, group: Group, families: Mapping[Mapper, str], frees_keys: bool = False) -> Iterator[Step]:
-        """Yield the deletions of a group, children first.
+    def _delete_group(self, group: Group, families: Mapping[Mapper, str], frees_keys: bool = False) -> None:
+        """Add the deletions of a group, children first.
 
         :param families: those whose rows are deleted now, each with the reason.
         """
@@ -299,4 +310,4 @@ class _Planner:
             for base, objects in by_family(level).items():
                 why = families[base] or (later if number else "")
                 for mapper, own in by_mapper(base, objects).items():
-                    yield DeleteRows(mapper, own, frees_keys, why)
+                    self.steps.append(DeleteRows(mapper, own, frees_keys, why))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.orm.flush.insert import prepare
 from flask_uow.orm.flush.keys import carried_values
 from flask_uow.orm.flush.settle import enter_inserted, free_keys
+from flask_uow.orm.flush.tables import TableUpdate
 from flask_uow.orm.flush.unique_values import future_key
 from flask_uow.orm.flush.update import update_batch
 from flask_uow.orm.flush.work import WorkList, by_mapper
@@ -79,11 +80,9 @@ def switch_rows(session: Session, base: Mapper, objects: list[Any], replaced: li
         for obj in members:
             _take_over(mapper, obj, old_of[id(obj)])
             for part in mapper.stored:
-                names = _set_all(part, obj)
-                versioning = mapper.versioning
-                counts = versioning is not None and versioning.name in part.columns
-                if names or counts:
-                    update_batch(session, mapper, part, names, [obj], versioning if counts else None)
+                update = TableUpdate.of(mapper, part, _set_all(part, obj), [])
+                if update is not None:
+                    update_batch(session, mapper, update, [obj])
     enter_inserted(session, base, objects)
 
 

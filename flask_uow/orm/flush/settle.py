@@ -64,7 +64,8 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
     :param base: the mapper at the head of their family.
     :raises FlushError: when one has no primary key, or that of another object that has its row.
     """
-    identities = session.objects.identities_of(base)
+    # it is there since they came in
+    identities = session.objects.families[base]
     entries = identities.entries
     strong = identities.strong
     level = level_of(session)

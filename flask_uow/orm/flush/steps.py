@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from flask_uow.orm.flush.keys import future_changes, link_pairs
 from flask_uow.orm.flush.links import secondary_table
-from flask_uow.orm.flush.update import changed_columns, follows_by_itself
+from flask_uow.orm.flush.tables import follows_by_itself
+from flask_uow.orm.flush.update import changed_columns
 from flask_uow.orm.flush.work import Link, by_mapper, links_by_child
 
 if TYPE_CHECKING:

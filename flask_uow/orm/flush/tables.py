@@ -1,7 +1,10 @@
-"""Rows of the tables that objects are stored in: how a statement tells them, and what to say of those that it did not find."""
+"""Rows of the tables that objects are stored in: which INSERTs and UPDATEs write them, how a statement tells them, and what to say of those that
+it did not find.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
@@ -17,7 +20,170 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.sql.schema import Column
 
-__all__ = ["has_null", "not_among", "require_stored", "stale_rows", "versioned_key"]
+__all__ = [
+    "ClassUpdate",
+    "TableInsert",
+    "TableUpdate",
+    "class_update",
+    "follows_by_itself",
+    "has_null",
+    "not_among",
+    "require_stored",
+    "stale_rows",
+    "stored_keys",
+    "table_insert",
+    "versioned_key",
+]
+
+
+# sets of attributes that a class remembers the statements of: a program writes a handful, but a form may leave out any
+_MOST_SETS = 500
+
+
+@dataclass(slots=True)
+class TableInsert:
+    """The INSERT of some attributes of a class in one of its tables: everything that is the same for all objects.
+
+    :ivar part: the table.
+    :ivar names: the attributes that are written.
+    :ivar columns: their columns.
+    :ivar integers: the places of integers among them.
+    :ivar generated: the column of the key that the database makes, None where the key is given.
+    :ivar fetched: other attributes that the database gives values.
+    :ivar may_be_known: True where the keys may be those of objects that the Session has.
+    """
+
+    part: MappedTable
+    names: tuple[str, ...]
+    columns: list[Column[Any]]
+    integers: list[int]
+    generated: Column[Any] | None
+    fetched: list[str]
+    may_be_known: bool
+
+
+def table_insert(base: Mapper, part: MappedTable, names: tuple[str, ...]) -> TableInsert:
+    """Return the INSERT of attributes in a table, which the mapper at the head of the family remembers."""
+    known: dict[tuple[MappedTable, tuple[str, ...]], TableInsert] | None = base.memo.get("inserts")
+    if known is None or len(known) >= _MOST_SETS:
+        known = base.memo["inserts"] = {}
+    found = known.get((part, names))
+    if found is None:
+        columns, made = part.columns, part.generated
+        generated = columns[made] if made is not None and made not in names else None
+        fetched = [name for name in part.optional if name not in names and name != made]
+        may_be_known = generated is None and part.table is base.stored[0].table
+        written, integers = [columns[name] for name in names], part.integer_positions(names)
+        found = known[part, names] = TableInsert(part, names, written, integers, generated, fetched, may_be_known)
+    return found
+
+
+@dataclass(slots=True)
+class TableUpdate:
+    """The UPDATE of some attributes of a class in one of its tables: everything that is the same for all objects.
+
+    :ivar part: the table.
+    :ivar names: the attributes that are written, the version last.
+    :ivar columns: their columns.
+    :ivar integers: the places of integers among them.
+    :ivar key: the columns of the WHERE clause: the key, and then the version.
+    :ivar onupdate: those of the attributes that a default is filled in for, and the default.
+    :ivar versioning: the version column, where this table has it.
+    :ivar has_new_keys: the rows have the objects' new keys already, since the database has carried them there.
+    :ivar made_anew: attributes that the database changes with each UPDATE by itself.
+    """
+
+    part: MappedTable
+    names: tuple[str, ...]
+    columns: list[Column[Any]]
+    integers: list[int]
+    key: list[Column[Any]]
+    onupdate: list[tuple[str, Any]]
+    versioning: Versioning | None
+    has_new_keys: bool
+    made_anew: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        mapper: Mapper,
+        part: MappedTable,
+        names: tuple[str, ...],
+        onupdate: list[tuple[str, Any]],
+        has_new_keys: bool = False,
+    ) -> TableUpdate | None:
+        """Return the UPDATE of attributes in a table; None where nothing is written there.
+
+        :param names: attributes of the table.
+        :param onupdate: those of them that a default is to be filled in for.
+        """
+        versioning = mapper.versioning
+        if versioning is None or versioning.name not in part.columns:
+            versioning = None
+            if not names:
+                return None
+        else:
+            names = (*(name for name in names if name != versioning.name), versioning.name)
+        columns = part.columns
+        return cls(
+            part,
+            names,
+            [columns[name] for name in names],
+            part.integer_positions(names),
+            [*part.key] if versioning is None else [*part.key, columns[versioning.name]],
+            onupdate,
+            versioning,
+            has_new_keys,
+            [name for name, column in columns.items() if column.server_onupdate is not None and name not in names],
+        )
+
+
+@dataclass(slots=True)
+class ClassUpdate:
+    """The UPDATEs of some attributes of a class.
+
+    :ivar tables: one for each table that has some of them, in order.
+    :ivar moves_key: True where the primary key is among the attributes.
+    :ivar unwritten: those that no table of the class has, for a message.
+    """
+
+    tables: list[TableUpdate]
+    moves_key: bool
+    unwritten: list[str]
+
+
+def class_update(mapper: Mapper, names: tuple[str, ...]) -> ClassUpdate:
+    """Return the UPDATEs of attributes of a class, which it remembers."""
+    known: dict[tuple[str, ...], ClassUpdate] | None = mapper.memo.get("updates")
+    if known is None or len(known) >= _MOST_SETS:
+        known = mapper.memo["updates"] = {}
+    found = known.get(names)
+    if found is None:
+        found = known[names] = _find_class_update(mapper, names)
+    return found
+
+
+def _find_class_update(mapper: Mapper, names: tuple[str, ...]) -> ClassUpdate:
+    moves_key = not set(mapper.primary_key_names).isdisjoint(names)
+    tables = []
+    for part in mapper.stored:
+        own = tuple(name for name in names if name in part.columns and not follows_by_itself(mapper, part, name))
+        onupdate = [(name, default) for name, default in part.onupdate if own and name not in own]
+        if onupdate:
+            chosen = {*own, *(name for name, _ in onupdate)}
+            own = tuple(name for name in part.columns if name in chosen)
+        # the database has carried a new key to the tables of subclasses by then
+        has_new_keys = moves_key and mapper.passive_updates and part is not mapper.stored[0]
+        found = TableUpdate.of(mapper, part, own, onupdate, has_new_keys)
+        if found is not None:
+            tables.append(found)
+    unwritten = sorted(name for name in names if not any(name in part.columns for part in mapper.stored))
+    return ClassUpdate(tables, moves_key, unwritten)
+
+
+def follows_by_itself(mapper: Mapper, part: MappedTable, name: str) -> bool:
+    """Return True for the key of a joined table that the database changes with its base's (ON UPDATE CASCADE)."""
+    return mapper.passive_updates and part is not mapper.stored[0] and part.columns[name] in mapper.equated
 
 
 def require_stored(mapper: Mapper, obj: MappedObject, what: str) -> None:
@@ -37,12 +203,18 @@ def versioned_key(
     part: MappedTable, versioning: Versioning | None, objects: list[Any]
 ) -> tuple[list[Column[Any]], list[list[Any]]]:
     """Return the columns of a WHERE clause, the key and then the version that was loaded, and their values, column by column."""
-    identities = [obj.__dict__[STATE].row_key for obj in objects]
-    columns, values = list(part.key), part.key_values(identities)
+    columns = list(part.key)
     if versioning is not None:
         columns.append(part.columns[versioning.name])
+    return columns, stored_keys(part, versioning, objects)
+
+
+def stored_keys(part: MappedTable, versioning: Versioning | None, objects: list[Any]) -> list[list[Any]]:
+    """Return the values of the keys that rows have, and of the versions that were loaded, column by column."""
+    values = part.key_values([obj.__dict__[STATE].row_key for obj in objects])
+    if versioning is not None:
         values.append([_loaded_version(obj, versioning.name) for obj in objects])
-    return columns, values
+    return values
 
 
 def has_null(key_values: list[list[Any]]) -> bool:

@@ -9,10 +9,19 @@ from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.key_changes import cascade_key_changes
 from flask_uow.orm.flush.keys import note_written
 from flask_uow.orm.flush.settle import move_identity
-from flask_uow.orm.flush.tables import has_null, not_among, require_stored, stale_rows, versioned_key
+from flask_uow.orm.flush.tables import (
+    TableUpdate,
+    class_update,
+    has_null,
+    not_among,
+    require_stored,
+    stale_rows,
+    stored_keys,
+    versioned_key,
+)
 from flask_uow.orm.flush.unique_order import in_turns
 from flask_uow.orm.flush.unique_values import unique_names
-from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
+from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value, take_texts
 from flask_uow.orm.state.history import is_changed
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
@@ -26,11 +35,10 @@ if TYPE_CHECKING:
     from flask_uow.engine import Connection
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.schema import Column
 
-__all__ = ["changed_columns", "follows_by_itself", "release_rows", "update_batch", "update_objects"]
+__all__ = ["changed_columns", "release_rows", "update_batch", "update_objects"]
 
 
 def update_objects(
@@ -73,16 +81,23 @@ def update_objects(
                     update_objects(session, mapper, turn, are_in_turn=True, only=only)
                 return
     for names, members in by_columns.items():
-        keys_move = any(name in names for name in mapper.primary_key_names)
-        if keys_move:
+        require_stored(mapper, members[0], "updated")
+        update = class_update(mapper, names)
+        if update.moves_key:
             _refuse_missing_keys(mapper, members)
-        _update_tables(session, mapper, names, members)
+        for table in update.tables:
+            update_batch(session, mapper, table, members)
+        if update.unwritten:
+            raise FlushError(
+                f"{describe(members[0])} cannot be updated: {', '.join(update.unwritten)} changed, and the table of it cannot be written to, since"
+                f" its primary key is not mapped by {mapper.class_.__name__}."
+            )
         if mapper.mutable_types:
             for obj in members:
                 take_snapshots(obj, names)
                 remember(obj.__dict__[STATE], obj)
         # the identity map, and the rows that refer to these, follow once the rows have their keys
-        if keys_move:
+        if update.moves_key:
             moved = _move_identities(session, mapper, members)
             cascade_key_changes(session, mapper, moved)
 
@@ -128,97 +143,54 @@ def _changed_of(
     return ordered
 
 
-def _update_tables(session: Session, mapper: Mapper, names: tuple[str, ...], objects: list[Any]) -> None:
-    """UPDATE objects that have changed in the same columns, in each table that has some of these."""
-    require_stored(mapper, objects[0], "updated")
-    versioning = mapper.versioning
-    written: set[str] = set()
-    key_moves = mapper.passive_updates and any(name in names for name in mapper.primary_key_names)
-    for part in mapper.stored:
-        own = tuple(name for name in names if name in part.columns and not follows_by_itself(mapper, part, name))
-        written.update(own)
-        counts_versions = versioning is not None and versioning.name in part.columns
-        if own:
-            own = _with_onupdate(part, own, objects)
-        if own or counts_versions:
-            # the database has carried a new key to the tables of subclasses by then
-            new_keys = key_moves and part is not mapper.stored[0]
-            update_batch(session, mapper, part, own, objects, versioning if counts_versions else None, new_keys)
-    if len(written) < len(names):
-        unwritten = sorted(name for name in names if not any(name in part.columns for part in mapper.stored))
-        if unwritten:
-            raise FlushError(
-                f"{describe(objects[0])} cannot be updated: {', '.join(unwritten)} changed, and the table of it cannot be written to, since its"
-                f" primary key is not mapped by {mapper.class_.__name__}."
-            )
-
-
-def follows_by_itself(mapper: Mapper, part: MappedTable, name: str) -> bool:
-    """Return True for the key of a joined table that the database changes with its base's (ON UPDATE CASCADE)."""
-    return mapper.passive_updates and part is not mapper.stored[0] and part.columns[name] in mapper.equated
-
-
-def _with_onupdate(part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> tuple[str, ...]:
-    added = [(name, default) for name, default in part.onupdate if name not in names]
-    for name, default in added:
-        for obj in objects:
-            obj.__dict__[name] = default.value(obj.__dict__)
-    if not added:
-        return names
-    chosen = {*names, *(name for name, _ in added)}
-    return tuple(name for name in part.columns if name in chosen)
-
-
-def update_batch(
-    session: Session,
-    mapper: Mapper,
-    part: MappedTable,
-    names: tuple[str, ...],
-    objects: list[Any],
-    versioning: Versioning | None,
-    new_keys: bool = False,
-) -> None:
+def update_batch(session: Session, mapper: Mapper, update: TableUpdate, objects: list[Any]) -> None:
     """UPDATE rows of one table, the same columns in each.
 
-    :param names: the attributes to be written.
-    :param versioning: the version column, where this table has it.
-    :param new_keys: the rows have the objects' new keys already, since the database has carried them there.
     :raises StaleDataError: when rows are gone, or have another version by now.
     """
     connection = session.connection_for(mapper)
-    key, key_values = versioned_key(part, versioning, objects)
-    if new_keys:
+    part, names, key, versioning = update.part, update.names, update.key, update.versioning
+    for name, default in update.onupdate:
+        for obj in objects:
+            obj.__dict__[name] = default.value(obj.__dict__)
+    keys = stored_keys(part, versioning, objects)
+    if update.has_new_keys:
         for number, position in enumerate(part.positions):
             name = mapper.primary_key_names[position]
-            key_values[number] = [
-                obj.__dict__.get(name, old) for obj, old in zip(objects, key_values[number], strict=True)
-            ]
+            keys[number] = [obj.__dict__.get(name, old) for obj, old in zip(objects, keys[number], strict=True)]
     if versioning is not None:
-        names = (*(name for name in names if name != versioning.name), versioning.name)
         # the last column that tells the rows is the version which was loaded
-        for obj, version in zip(objects, key_values[-1], strict=True):
+        for obj, version in zip(objects, keys[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
-    part.take_texts(names, values, objects)
-    columns = [part.columns[name] for name in names]
-    part.add_unmapped_onupdate(columns, values)
-    if holds_expressions(values) or has_null(key_values):
+    has_expressions, columns = take_texts(names, update.integers, values, objects), update.columns
+    if part.unmapped_onupdate:
+        columns = [*columns]
+        part.add_unmapped_onupdate(columns, values)
+        has_expressions = has_expressions or holds_expressions(values)
+    batch = connection.dialect.batch
+    if has_expressions or (len(keys) > 1 and has_null(keys)):
         for number, obj in enumerate(objects):
-            _update_one(connection, part, names, obj, key, [column[number] for column in key_values])
+            _update_one(connection, part, names, obj, key, [column[number] for column in keys])
+    # the keys that come back tell which rows somebody else has changed
+    elif versioning is not None:
+        rows = batch.update_returning(connection, part.table, key, keys, columns, values, part.key)
+        if len(rows) != len(objects):
+            gone = not_among(connection, part, objects, rows)
+            raise stale_rows(part, "UPDATE of", objects, gone, len(rows))
     else:
-        batch = connection.dialect.batch
-        # the keys that come back tell which rows somebody else has changed
-        if versioning is not None:
-            rows = batch.update_returning(connection, part.table, key, key_values, columns, values, part.key)
-            if len(rows) != len(objects):
-                gone = not_among(connection, part, objects, rows)
-                raise stale_rows(part, "UPDATE of", objects, gone, len(rows))
-        else:
-            found = batch.update(connection, part.table, key, key_values, columns, values)
-            if found != len(objects):
-                gone = _without_row(connection, part, objects)
-                raise stale_rows(part, "UPDATE of", objects, gone, found)
-    _forget_server_values(mapper, part, names, objects)
+        found = batch.update(connection, part.table, key, keys, columns, values)
+        if found != len(objects):
+            gone = _without_row(connection, part, objects)
+            raise stale_rows(part, "UPDATE of", objects, gone, found)
+    # what the database itself changes with each UPDATE, or makes of the row by an expression, is loaded at the next access
+    for name in mapper.computed_names:
+        for obj in objects:
+            if name not in (obj.__dict__[STATE].changes or ()):
+                obj.__dict__.pop(name, None)
+    for name in update.made_anew:
+        for obj in objects:
+            obj.__dict__.pop(name, None)
 
 
 def release_rows(session: Session, mapper: Mapper, objects: list[Any], values: dict[str, list[Any]]) -> None:
@@ -262,18 +234,6 @@ def _update_one(
     for name in names:
         if is_expression(values[name]):
             del values[name]
-
-
-def _forget_server_values(mapper: Mapper, part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
-    # what the database itself changes with each UPDATE, or makes of the row by an expression, is loaded at the next access
-    for name in mapper.computed_names:
-        for obj in objects:
-            if name not in (obj.__dict__[STATE].changes or ()):
-                obj.__dict__.pop(name, None)
-    for name, column in part.columns.items():
-        if column.server_onupdate is not None and name not in names:
-            for obj in objects:
-                obj.__dict__.pop(name, None)
 
 
 def _without_row(connection: Connection, part: MappedTable, objects: list[Any]) -> list[Any]:

@@ -46,7 +46,6 @@ class Link:
     parent: Any
 
 
-@dataclass(slots=True)
 class WorkList:
     """The objects of one flush, by family: under the base mapper of their classes.
 
@@ -63,19 +62,27 @@ class WorkList:
     :ivar forgotten: children that have forgotten their parent by a rollback, as ``(child, relationship to it, parent)``.
     """
 
-    changes: Changes
-    new: ByFamily = field(default_factory=dict)
-    changed: ByFamily = field(default_factory=dict)
-    deleted: ByFamily = field(default_factory=dict)
-    links: dict[Mapper, list[Link]] = field(default_factory=dict)
-    late_links: list[Link] = field(default_factory=list)
-    link_rows: list[LinkRows] = field(default_factory=list)
-    waiting: dict[int, Any] = field(default_factory=dict)
-    kept: list[tuple[Any, RelationshipProperty]] = field(default_factory=list)
-    repeated: list[tuple[Any, RelationshipProperty]] = field(default_factory=list)
-    forgotten: list[tuple[Any, RelationshipProperty, Any]] = field(default_factory=list)
-    _changed_ids: set[int] = field(default_factory=set)
-    _linked: set[tuple[int, RelationshipProperty]] = field(default_factory=set)
+    __slots__ = (
+        "_changed_ids", "_linked", "changed", "changes", "deleted", "forgotten", "kept", "late_links", "link_rows", "links", "new", "repeated",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self, changes: Changes, new: ByFamily, changed: ByFamily, deleted: ByFamily, waiting: dict[int, Any]
+    ) -> None:
+        self.changes = changes
+        self.new = new
+        self.changed = changed
+        self.deleted = deleted
+        self.waiting = waiting
+        self.links: dict[Mapper, list[Link]] = {}
+        self.late_links: list[Link] = []
+        self.link_rows: list[LinkRows] = []
+        self.kept: list[tuple[Any, RelationshipProperty]] = []
+        self.repeated: list[tuple[Any, RelationshipProperty]] = []
+        self.forgotten: list[tuple[Any, RelationshipProperty, Any]] = []
+        self._changed_ids: set[int] = set()
+        self._linked: set[tuple[int, RelationshipProperty]] = set()
 
     def add_link(self, link: Link) -> bool:
         """Add a foreign key to be set, or to be cleared unless the child has a link of the relationship already; True when added."""

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapped_properties import MappedProperties
     from flask_uow.orm.mapping.properties import ColumnProperty
 
-__all__ = ["MappedTable", "holds_expressions", "is_expression", "mapped_tables", "root_of", "stored_value"]
+__all__ = [
+    "MappedTable",
+    "holds_expressions",
+    "is_expression",
+    "mapped_tables",
+    "root_of",
+    "stored_value",
+    "take_texts",
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -46,8 +55,7 @@ class MappedTable:
     :ivar has_unmapped_expressions: True where one of ``unmapped_defaults`` is for the database to work out.
     :ivar optional: attributes that an INSERT may leave to the database.
     :ivar always: the others.
-    :ivar integers: attributes of integers, which a text may have been assigned to: looked at when they are written, since assignments are many;
-        None until they are asked for.
+    :ivar all: the attributes of all columns.
     """
 
     table: Table
@@ -63,7 +71,7 @@ class MappedTable:
     has_unmapped_expressions: bool = False
     optional: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
-    integers: frozenset[str] | None = None
+    all: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -86,6 +94,7 @@ class MappedTable:
             or (name not in copied and (c.identity is not None or (c.sequence is not None and c.primary_key)))
         )
         self.always = tuple(name for name in columns if name not in self.optional)
+        self.all = tuple(columns)
 
     def add_unmapped_defaults(self, columns: list[Any], values: list[list[Any]], count: int) -> None:
         """Add to the columns and values of an INSERT of ``count`` rows what no attribute stands for."""
@@ -99,21 +108,10 @@ class MappedTable:
             columns.append(column)
             values.append([default.value() for _ in values[0]])
 
-    def take_texts(self, names: Sequence[str], values: Sequence[list[Any]], objects: Sequence[Any]) -> None:
-        """Make ints of the texts among the values of integer columns, in the objects too: identities are made of them.
-
-        :param values: the values of ``names``, column by column.
-        """
-        if self.integers is None:
-            # only now, since the type of a foreign key is that of a table that may come later
-            self.integers = frozenset(name for name, c in self.columns.items() if isinstance(c.type, Integer))
-        for name, column in zip(names, values, strict=True):
-            # the common case costs one pass over the classes of the values
-            if name in self.integers and str in map(type, column):
-                for position, value in enumerate(column):
-                    number = whole_number(value) if type(value) is str else None
-                    if number is not None:
-                        column[position] = objects[position].__dict__[name] = number
+    def integer_positions(self, names: Sequence[str]) -> list[int]:
+        """Return the places of integer columns among attributes; a text may have been assigned to such a one."""
+        # asked late, since the type of a foreign key is that of a table that may come later
+        return [place for place, name in enumerate(names) if isinstance(self.columns[name].type, Integer)]
 
     def key_values(self, identities: Sequence[Any]) -> list[list[Any]]:
         """Return the values of the key columns, column by column, for objects of these identities."""
@@ -130,11 +128,33 @@ _VALUES = frozenset(
 
 def holds_expressions(values: Iterable[Iterable[Any]]) -> bool:
     """Return True when SQL expressions are among values, given column by column: the database has to work them out."""
-    for column in values:
-        kinds = set(map(type, column))
-        if not kinds <= _VALUES and any(map(_stands_for_sql, kinds)):
-            return True
-    return False
+    kinds = set(map(type, chain.from_iterable(values)))
+    return not kinds <= _VALUES and any(map(_stands_for_sql, kinds))
+
+
+def take_texts(
+    names: Sequence[str], integers: Sequence[int], values: Sequence[list[Any]], objects: Sequence[Any]
+) -> bool:
+    """Make ints of the texts among the values of integer columns, in the objects too: identities are made of them.
+
+    They are looked at when they are written, and not when they are assigned, since assignments are many.
+
+    :param integers: the places of integer columns among ``names``.
+    :param values: the values of ``names``, column by column.
+    :returns: True when SQL expressions are among the values: the database has to work them out.
+    """
+    # the common case costs one pass over the classes of the values
+    kinds = set(map(type, chain.from_iterable(values)))
+    if str in kinds:
+        for place in integers:
+            column = values[place]
+            if str not in map(type, column):
+                continue
+            for position, value in enumerate(column):
+                number = whole_number(value) if type(value) is str else None
+                if number is not None:
+                    column[position] = objects[position].__dict__[names[place]] = number
+    return not kinds <= _VALUES and any(map(_stands_for_sql, kinds))
 
 
 def is_expression(value: object) -> bool:

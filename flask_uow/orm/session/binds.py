@@ -99,17 +99,10 @@ class Binds:
 
     def _by_bind_key(self, mapper: Mapper | None, clause: object) -> Any:
         assert self.by_key is not None
-        tables: Iterable[Table]
         if mapper is not None:
-            # one that is mapped to a SELECT has the tables that this reads
-            tables = mapper.tables or tables_of(mapper.local_table)
+            key = _bind_key_of_class(mapper)
         else:
-            tables = tables_of(clause) if clause is not None else ()
-        key: str | None = None
-        for table in tables:
-            key = bind_key_of(table)
-            if key is not None:
-                break
+            key = _first_bind_key(tables_of(clause)) if clause is not None else None
         engine = self.by_key.get(key)
         if engine is None:
             if key is None:
@@ -137,6 +130,24 @@ class Binds:
         return UnboundExecutionError(
             f"no engine is known for {what}. Make the Session with bind=engine, or call session.bind_mapper() or session.bind_table()."
         )
+
+
+def _bind_key_of_class(mapper: Mapper) -> str | None:
+    """Return the bind key of the tables of a class, None for the default database; the class remembers it."""
+    memo = mapper.memo
+    if "bind key" not in memo:
+        # one that is mapped to a SELECT has the tables that this reads
+        memo["bind key"] = _first_bind_key(mapper.tables or tables_of(mapper.local_table))
+    key: str | None = memo["bind key"]
+    return key
+
+
+def _first_bind_key(tables: Iterable[Table]) -> str | None:
+    for table in tables:
+        key = bind_key_of(table)
+        if key is not None:
+            return key
+    return None
 
 
 def bind_key_of(table: Table) -> str | None:

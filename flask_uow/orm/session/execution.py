@@ -74,7 +74,7 @@ class ExecutingSession(TransactionalSession):
     def __init__(self, binds: Binds, query_cls: type[Query[Any]], **options: Any) -> None:
         super().__init__(**options)
         self._binds = binds
-        self._asks_binds: bool | None = None
+        self._finds_binds_by_mapper: bool | None = None
         self._query_cls = query_cls
 
     @property
@@ -169,33 +169,37 @@ class ExecutingSession(TransactionalSession):
             lent = current.lent.get(mapper)
             if lent is not None:
                 return lent
-        if self._asks_binds is None:
-            # not so where a subclass decides, or a function that was put on this Session. (Never by vars(self): CPython 3.11 reads the
-            # attributes of an object more slowly once its __dict__ was asked for, benchmark get_hit.)
-            self._asks_binds = getattr(self.get_bind, "__func__", None) is ExecutingSession.get_bind
-        if self._asks_binds and not kw and isinstance(mapper, Mapper):
+        if self._finds_binds_by_mapper is None:
+            self._finds_binds_by_mapper = self._decide_by_mapper()
+        is_by_mapper = self._finds_binds_by_mapper and not kw
+        if is_by_mapper and isinstance(mapper, Mapper):
             bind = self._binds.find(mapper, clause)
         else:
-            bind = self.get_bind(mapper, clause, **kw)
+            is_by_mapper, bind = False, self.get_bind(mapper, clause, **kw)
         transaction = current or self.transaction
         if transaction is None:
             return PassThrough(bind)
-        if self.router is None:
-            connection = transaction.connection_for(bind)
-            # where nothing but the mapper tells the bind, and nobody else can end the transaction
-            is_ours = not isinstance(bind, Connection) and transaction.participants.outer is None
-            if (
-                is_ours
-                and mapper is not None
-                and self._asks_binds
-                and not (self._binds.by_mapper or self._binds.by_table)
-            ):
-                transaction.lent[mapper] = connection
-            return connection
-        return self.router.connection_for(self._whole(), transaction, bind, clause, reads)
+        if self.router is not None:
+            return self.router.connection_for(self._whole(), transaction, bind, clause, reads)
+        connection = transaction.connection_for(bind)
+        # nobody else can end the transaction of a connection of our own
+        if is_by_mapper and not isinstance(bind, Connection) and transaction.participants.outer is None:
+            transaction.lent[mapper] = connection
+        return connection
+
+    def _decide_by_mapper(self) -> bool:
+        """Return True where nothing but the mapper tells the bind: no subclass decides, nor a function that was put on this Session."""
+        # never by vars(self): CPython 3.11 reads the attributes of an object more slowly once its __dict__ was asked for (benchmark: get_hit)
+        is_ours = getattr(self.get_bind, "__func__", None) is ExecutingSession.get_bind
+        return is_ours and not (self._binds.by_mapper or self._binds.by_table)
+
+    def name_of_bind(self, bind: Engine | Connection, number: int) -> tuple[str, bool]:
+        """Return the name of a bind in a transaction, and whether it is the default one; see :meth:`Binds.name_of`. For the package."""
+        return self._binds.name_of(bind, number)
 
     def _forget_binds(self) -> None:
         """Have the connections of mappers found anew: the Session has other binds now."""
+        self._finds_binds_by_mapper = None
         level = self.current_transaction
         while level is not None:
             level.lent.clear()

@@ -9,12 +9,12 @@ after the other, in the order in which they were first used. With it they are co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
 from flask_uow.engine.atomic import AtomicCommit, Branch
-from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, ResourceClosedError, did_you_mean
+from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
 
 if TYPE_CHECKING:
     from flask_uow.engine import Engine
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     #: what gives the connection of a participant
     Bind = Engine | Connection | ReplicaReader
 
-__all__ = ["JOIN_MODES", "JointCommit", "Participants", "check_join_mode"]
+__all__ = ["JOIN_MODES", "JointCommit", "Participants", "TransactionOwner", "check_join_mode"]
 
 #: Which ends of a Session reach a transaction in which its connection was already: ``rollback()``; also ``commit()`` and ``close()``; none, they are
 #: about a savepoint of the Session's own; none where it is a savepoint itself, else ``rollback()``.
@@ -68,47 +68,44 @@ class _Participant:
         return repr(self.connection.engine.url)
 
 
+class TransactionOwner(Protocol):
+    """A Session, as its connections see it."""
+
+    @property
+    def twophase(self) -> bool:
+        """Whether all connections commit or none."""
+
+    @property
+    def join_transaction_mode(self) -> str:
+        """How the ends of the Session reach a transaction in which a connection is already."""
+
+    def begin_on(self, connection: Connection) -> Transaction:
+        """Begin a transaction on a connection that takes part from now on."""
+
+    def name_of_bind(self, bind: Any, number: int) -> tuple[str, bool]:
+        """Return the name of a bind in a transaction, given its number there, and whether it is the default one."""
+
+
 class Participants:
     """The connections of one transaction or savepoint, by the engine (or connection) that the Session was bound to.
 
     :param outer: those of the transaction around a savepoint; None for a root transaction.
-    :param twophase: commit all or none, also when the process or a database dies meanwhile.
-    :param join_mode: one of :data:`JOIN_MODES`, for connections that are in a transaction already.
-    :param begin: begins the transaction of a connection.
-    :param began: called with each connection, when its transaction has begun.
-    :param name_of: returns the name of a bind in this transaction, given its number too, and whether it is the default one.
+    :param session: the Session; its ``twophase`` says whether all commit or none, also when the process or a database dies meanwhile, and its
+        ``join_transaction_mode`` (one of :data:`JOIN_MODES`) what becomes of connections that are in a transaction already.
 
+    :ivar members: those that take part, by what the Session was bound to, in the order in which they came.
     :ivar has_committed: True once one of a root transaction's connections was committed, also when another one refused then.
     """
 
-    def __init__(
-        self,
-        outer: Participants | None,
-        twophase: bool,
-        join_mode: str,
-        begin: Callable[[Connection], Transaction],
-        began: Callable[[Connection], None],
-        name_of: Callable[[Any, int], tuple[str, bool]],
-    ) -> None:
+    def __init__(self, outer: Participants | None, session: TransactionOwner) -> None:
         self.outer = outer
-        self.twophase = twophase
-        self._join_mode = join_mode
-        self._begin = begin
-        self._began = began
-        self._name_of = name_of
+        self._session = session
+        self.twophase = session.twophase
         self.atomic: AtomicCommit | None = None
         self.joint: JointCommit | None = None
         self.has_committed = False
         self.members: dict[Any, _Participant] = {}
         self._options: dict[Any, Mapping[str, Any]] = {}
-        if outer is not None:
-            # a rollback to this savepoint must undo what is done on every connection, so all have it from the
-            # beginning
-            for bind in list(outer.members):
-                self.connection_for(bind)
-
-    def __len__(self) -> int:
-        return len(self.members)
 
     def get(self, bind: Engine | Connection) -> Connection | None:
         """Return the connection of a bind, None when it does not take part (yet)."""
@@ -142,7 +139,6 @@ class Participants:
         found = self.members.get(bind)
         if found is None:
             found = self.members[bind] = self._enlist(bind)
-            self._began(found.connection)
         elif not found.owned and not found.transaction.is_active:
             raise InvalidRequestError(
                 f"the transaction on the connection that this Session was given ({found.name}) was ended from outside, and what the Session does"
@@ -161,7 +157,7 @@ class Participants:
         try:
             if options:
                 connection.execution_options(**options)
-            transaction = self._begin(connection)
+            transaction = self._session.begin_on(connection)
         # BaseException: a KeyboardInterrupt must not leave a connection lent for good either
         except BaseException:
             connection.close()
@@ -172,8 +168,8 @@ class Participants:
     def _join(self, connection: Connection) -> _Participant:
         outer = connection.get_nested_transaction() or connection.get_transaction()
         if outer is None:
-            return _Participant(connection, self._begin(connection), owned=False)
-        mode = self._join_mode
+            return _Participant(connection, self._session.begin_on(connection), owned=False)
+        mode = self._session.join_transaction_mode
         if mode == "create_savepoint" or (mode == "conditional_savepoint" and connection.in_nested_transaction()):
             return _Participant(connection, connection.begin_nested(), owned=False)
         return _Participant(connection, outer, owned=False, joined=mode != "control_fully")
@@ -238,7 +234,7 @@ class Participants:
         found = []
         for number, (bind, member) in enumerate(self.members.items()):
             if not (member.joined or member.ends_unseen or member.transaction.is_nested):
-                name, is_default = self._name_of(bind, number)
+                name, is_default = self._session.name_of_bind(bind, number)
                 found.append(
                     Branch(
                         member.connection,
@@ -302,14 +298,6 @@ class Participants:
             if member.owned:
                 member.connection.close()
         self.members.clear()
-
-    def let_go(self) -> None:
-        """Forget whom to call back: nothing begins any more, and a circle of references would leave the Session to the garbage collector."""
-        self._begin = self._began = self._name_of = _refuse
-
-
-def _refuse(*_: object) -> NoReturn:
-    raise ResourceClosedError("this transaction has ended already, and no connection can take part in it any more.")
 
 
 def _commit_in_turn(members: Sequence[tuple[Participants, _Participant]]) -> None:

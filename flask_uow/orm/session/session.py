@@ -73,7 +73,7 @@ class Session(ManyRowsSession):
     :raises ArgumentError: for an unknown ``join_transaction_mode``; for arguments that do not go together.
 
     For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``observer``, ``connection_for()``,
-    ``autoflush_now()``, ``begin_on()``, ``transaction_ended()``, ``execute_now()``, ``execute_untold()``, ``load_query()``,
+    ``autoflush_now()``, ``begin_on()``, ``begin_flush()``, ``name_of_bind()``, ``execute_now()``, ``execute_untold()``, ``load_query()``,
     ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock``, ``cure_for_threads``, ``router``
     and ``has_own_hooks``.
     """

@@ -84,28 +84,25 @@ class SessionTransaction:
         self.session = session
         self.parent = parent
         self.nested = nested
-        self.is_subtransaction = parent is not None and not nested
         self.failure: BaseException | None = None
         self.status = _ACTIVE
-        # a subtransaction keeps the accounts of the real transaction that it is part of
-        real = parent.real if parent is not None and not nested else None
-        self._around = real
-        self.accounts: Accounts = real.accounts if real is not None else Accounts()
-        self.lent: dict[object, Connection] = real.lent if real is not None else {}
         self.filled: list[Filled] = []
-        self.participants: Participants
-        if real is not None:
-            self.participants = real.participants
+        self.is_subtransaction = parent is not None and not nested
+        around = parent.real if parent is not None else None
+        if around is not None and not nested:
+            # a subtransaction is part of the real transaction around it, and keeps no accounts of its own
+            self._around: SessionTransaction | None = around
+            self.accounts: Accounts = around.accounts
+            self.lent: dict[object, Connection] = around.lent
+            self.participants: Participants = around.participants
         else:
-            outer = parent.real.participants if parent is not None else None
-            self.participants = Participants(
-                outer,
-                session.twophase,
-                session.join_transaction_mode,
-                session.begin_on,
-                self._has_begun,
-                session._binds.name_of,
-            )
+            self._around = None
+            self.accounts = Accounts()
+            self.lent = {}
+            self.participants = Participants(around.participants if around is not None else None, session)
+            # a rollback to a savepoint must undo what is done on every connection, so all have it from the beginning
+            for bind in list(around.participants.members) if around is not None else ():
+                self.connection_for(bind)
         for hook in session.hooks.after_transaction_create:
             hook(session, self)
 
@@ -156,10 +153,6 @@ class SessionTransaction:
                 " Let the hook raise an error instead; that keeps the transaction from being committed."
             )
 
-    def _has_begun(self, connection: Connection) -> None:
-        for hook in self.session.hooks.after_begin:
-            hook(self.session, self, connection)
-
     def connection_for(self, bind: Bind, options: Mapping[str, Any] | None = None) -> Connection:
         """Return the connection of a bind in this transaction; it begins at first use.
 
@@ -169,9 +162,19 @@ class SessionTransaction:
         """
         if self.status is not _ACTIVE:
             raise self.inactive_error()
+        participants = self.participants
         if options:
-            self.participants.set_options(bind, options)
-        return self.participants.connection_for(bind)
+            participants.set_options(bind, options)
+        if bind in participants.members:
+            return participants.connection_for(bind)
+        real = self.real
+        if real.parent is not None:
+            # the transaction around a savepoint comes first
+            real.parent.connection_for(bind)
+        connection = participants.connection_for(bind)
+        for hook in self.session.hooks.after_begin:
+            hook(self.session, real, connection)
+        return connection
 
     # -- ending
 
@@ -231,11 +234,12 @@ class SessionTransaction:
 
         :raises InvalidRequestError: when this level has failed.
         """
-        for level in self._end_inner("commit"):
-            level.commit()
+        session = self.session
+        if session.current_transaction is not self:
+            for level in self._end_inner("commit"):
+                level.commit()
         if self.status is _FAILED:
             raise self.inactive_error()
-        session = self.session
         if self.status is _ACTIVE:
             self._flush()
         if self.is_subtransaction:
@@ -355,13 +359,13 @@ class SessionTransaction:
 
     def _close(self) -> None:
         self.become(_CLOSED)
-        self.session.transaction_ended(self)
-        if not self.is_subtransaction:
-            self.participants.let_go()
+        session = self.session
+        if session.current_transaction is self:
+            session.current_transaction = self.parent
         # its traceback leads to frames that know this level
         self.failure = None
-        for hook in self.session.hooks.after_transaction_end:
-            hook(self.session, self)
+        for hook in session.hooks.after_transaction_end:
+            hook(session, self)
 
     def _end_inner(self, verb: str) -> list[SessionTransaction]:
         """Return the levels inside this one that are still open, the innermost first.

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["TransactionalSession", "open_sessions"]
 
 # plain references and no WeakSet: a Session for each request has to be entered at little cost
-_sessions: set[weakref.ref[Session]] = set()
+_sessions: set[weakref.ref[TransactionalSession]] = set()
 
 
-def open_sessions() -> list[Session]:
+def open_sessions() -> list[TransactionalSession]:
     """Return all Sessions that are alive."""
     return [session for reference in list(_sessions) if (session := reference()) is not None]
 
@@ -75,9 +75,9 @@ class TransactionalSession:
         self.is_flushing = False
         self.thread_lock = threading.RLock()
         self.objects = SessionObjects(
-            self._whole(), weak=weak_identity_map, hooks=self.hooks, keeps_values=observer.keeps_values
+            self, weak=weak_identity_map, hooks=self.hooks, keeps_values=observer.keeps_values
         )
-        _sessions.add(weakref.ref(self._whole(), _sessions.discard))
+        _sessions.add(weakref.ref(self, _sessions.discard))
 
     def _whole(self) -> Session:
         # to be handed on: nothing of it is called here
@@ -103,7 +103,7 @@ class TransactionalSession:
         # the cheap question before the other one, which compares values that change in place
         if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
             try:
-                self._flush(None, Automatic(loading))
+                self._flush_by_itself(None, Automatic(loading))
             except FlaskUowError as error:
                 error.add_note(
                     "This came from an autoflush: the Session writes its changes before a query, so that the query sees them. What is not finished"
@@ -133,7 +133,6 @@ class TransactionalSession:
             instance_state(obj)
         return chosen
 
-    @exclusive
     def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
         if self.router is not None:
             self.router.before_write(self._whole())
@@ -143,7 +142,10 @@ class TransactionalSession:
         finally:
             self.is_flushing = False
         for hook in self.hooks.after_flush_postexec:
-            hook(self._whole(), context)
+            hook(self, context)
+
+    # an autoflush may come before the lock is taken for what it precedes
+    _flush_by_itself = exclusive(_flush)
 
     # -- transactions
 
@@ -320,10 +322,16 @@ class TransactionalSession:
         if failure is not None:
             raise failure
 
-    def transaction_ended(self, transaction: SessionTransaction) -> None:
-        """Take note that a level of the current transaction has ended: the one around it is current again."""
-        if self.current_transaction is transaction:
-            self.current_transaction = transaction.parent
+    def begin_flush(self) -> SessionTransaction:
+        """Begin the level of the transaction that a flush is: a transaction of its own in autocommit mode outside of one. For the package.
+
+        :raises InvalidRequestError: when the transaction has failed and was not rolled back yet.
+        """
+        current = self.transaction
+        if current is not None and not current.is_active:
+            raise current.inactive_error()
+        level = self.current_transaction = SessionTransaction(self._whole(), current)
+        return level
 
     def begin_on(self, connection: Connection) -> Transaction:
         """Begin a transaction on a connection that takes part from now on."""

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.state.members import members_of
-from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.orm.symbols import PENDING, STATE, Direction
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
+    from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.orm.state.session_objects import SessionObjects
 
-__all__ = ["cascaded", "related"]
+__all__ = ["cascaded", "is_alone", "related"]
 
 
 def related(obj: MappedObject, prop: RelationshipProperty, load: bool) -> list[Any]:
@@ -38,6 +39,15 @@ def _followed(mapper: Mapper, kind: str) -> tuple[RelationshipProperty, ...]:
             prop for prop in mapper.relationships.values() if not prop.viewonly and getattr(prop.cascade, kind)
         )
     return found
+
+
+def is_alone(obj: MappedObject, state: InstanceState) -> bool:
+    """Return True for an object from which the cascade save-update certainly leads nowhere: nothing related is in memory."""
+    memo = type(obj).__mapper__.memo
+    names = memo.get("relationships and what waits")
+    if names is None:
+        names = memo["relationships and what waits"] = frozenset((*type(obj).__mapper__.relationships.keys(), PENDING))
+    return state.changes is None and names.isdisjoint(obj.__dict__)
 
 
 def _removed(changes: dict[str, Any], prop: RelationshipProperty) -> list[Any]:

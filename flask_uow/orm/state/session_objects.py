@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension
-from flask_uow.orm.state.cascades import cascaded, related
+from flask_uow.orm.state.cascades import cascaded, is_alone, related
 from flask_uow.orm.state.identity import FamilyIdentities, IdentityMap
 from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state, unmapped
 from flask_uow.orm.state.keeping import put_values_back
@@ -72,12 +72,11 @@ class SessionObjects:
     :ivar waiting: those that have changes of collections that are not loaded; by weak states, until a flush has written the changes.
     :ivar strong: all persistent objects, where they are not held weakly; else None.
     :ivar families: the identity maps by base mapper.
-    :ivar identity_map: all of these as one mapping.
     :ivar session_ref: the weak reference to the holder, by which states tell whose they are.
     """
 
     __slots__ = (
-        "_keeps_values", "deleted", "families", "hooks", "identity_map", "modified", "mutable", "new", "session_ref", "strong",
+        "_keeps_values", "deleted", "families", "hooks", "modified", "mutable", "new", "session_ref", "strong",
         "taken_back", "unasked", "waiting",
     )  # fmt: skip
 
@@ -99,7 +98,6 @@ class SessionObjects:
         self.waiting: set[InstanceState] = set()
         self.strong: dict[InstanceState, Any] | None = None if weak else {}
         self.families: dict[Mapper, FamilyIdentities] = {}
-        self.identity_map = IdentityMap(self.families)
         self.hooks = hooks if hooks is not None else _NO_HOOKS
         self._keeps_values = keeps_values
 
@@ -110,6 +108,11 @@ class SessionObjects:
         )
 
     # -- looking
+
+    @property
+    def identity_map(self) -> IdentityMap:
+        """The identity maps of all families as one mapping."""
+        return IdentityMap(self.families)
 
     def identities_of(self, mapper: Mapper) -> FamilyIdentities:
         """Return the identity map of a mapper's family."""
@@ -157,10 +160,10 @@ class SessionObjects:
         :raises: as :meth:`attach`.
         """
         added: MappedObject = self.attach(instance)
-        unasked = self.unasked
+        unasked, state = self.unasked, added.__dict__[STATE]
         if unasked:
-            unasked.pop(added.__dict__[STATE], None)
-        if type(added).__mapper__.relationships:
+            unasked.pop(state, None)
+        if not is_alone(added, state):
             # what is in the Session was followed when it came in
             for obj in cascaded("save_update", added, stop_in=self, past_unasked=bool(unasked)):
                 self.attach(obj)
