@@ -5,7 +5,7 @@ Made by ``UnitOfWork.init_app``; models belong to the extension, and two apps ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,10 @@ from flask_uow.web.fixed_config import FixedConfig
 from flask_uow.web.query import with_helpers
 from flask_uow.web.reading import Reading
 from flask_uow.web.replicas import create_all_replicas
+from flask_uow.web.retry import Progress
 from flask_uow.web.scope import USUAL_SESSION, Scope
-from flask_uow.web.session import WebSession, session_class_of
+from flask_uow.web.session import WebSession, hooks_with, session_class_of
+from flask_uow.web.unit import ScopeUnit
 from flask_uow.web.units import session_binds
 
 __all__ = ["AppState"]
@@ -31,10 +33,14 @@ __all__ = ["AppState"]
 
 @dataclass(frozen=True, slots=True)
 class _SessionRecipe:
-    """How the Sessions of one name are made."""
+    """How the Sessions of one name are made.
+
+    :ivar setup: SQL to send with each BEGIN, on PostgreSQL: ``SET LOCAL ...``.
+    """
 
     class_: type[WebSession]
     arguments: Mapping[str, Any]
+    setup: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +71,18 @@ class AppState:
         """
         engines = create_engines(settings)
         replicas = create_all_replicas(settings, engines)
-        state = cls(
+        return cls(
             settings,
             engines,
             FixedConfig(app.config, KEYS),
             hooks,
-            _recipe(settings, engines, settings.session_options, "UOW_SESSION_OPTIONS", query_class),
+            _recipe(app, settings, engines, hooks, query_class, None, settings.session_options),
             {
-                name: _recipe(settings, engines, options, f"UOW_SESSIONS[{name!r}]", query_class)
+                name: _recipe(app, settings, engines, hooks, query_class, name, options)
                 for name, options in settings.sessions.items()
             },
             Reading(settings, replicas) if replicas else None,
         )
-        # one of each is made now, so that a wrong option is told where the app is made, and not by its first request
-        for name, recipe in {USUAL_SESSION: state._usual, **state._by_name}.items():
-            try:
-                recipe.class_(app, **recipe.arguments).close()
-            except (TypeError, ArgumentError, UnmappedClassError) as error:
-                place = "UOW_SESSION_OPTIONS" if recipe is state._usual else f"UOW_SESSIONS'][{name!r}"
-                raise ConfigurationError(f"app.config['{place}'] does not fit the Session: {error}") from error
-        return state
 
     def all_engines(self) -> list[tuple[str | None, Engine]]:
         """Return the engines with their bind keys, those of replicas too."""
@@ -106,32 +104,47 @@ class AppState:
         recipe = self._by_name.get(name, self._usual)
         arguments = recipe.arguments
         unit = scope.unit
-        if options or unit is not None:
-            arguments = {**arguments, **(unit.session_options if unit is not None else {}), **(options or {})}
+        if unit is not None:
+            arguments = {**arguments, **unit.session_options}
+        if options:
+            arguments = {**arguments, **options, "extension": hooks_with(self.hooks, options.get("extension"))}
         if self.reading is not None:
-            arguments = {**arguments, "reading": self.reading, "routing": self.reading.routing_of(scope)}
-        return recipe.class_(
-            scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, hooks=self.hooks, **arguments
-        )
+            arguments = {**arguments, "routing": self.reading.routing_of(scope)}
+        observer = ScopeUnit(scope.app, scope.describer(), scope.progress, recipe.setup, unit, self.reading)
+        return recipe.class_(observer=observer, **arguments)
 
 
 def _recipe(
+    app: Flask,
     settings: Settings,
     engines: Mapping[str | None, Engine],
-    options: Mapping[str, Any],
-    source: str,
+    hooks: Hooks,
     query_class: type[OrmQuery[Any]],
+    name: str | None,
+    options: Mapping[str, Any],
 ) -> _SessionRecipe:
+    """Return how the Sessions of a name are made; None: those of ``db.session``.
+
+    :raises ConfigurationError: for options that they do not take.
+    """
     seconds = settings.statement_timeout_seconds
     # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
     setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
     # a plain dict: each statement looks its engine up
-    arguments = {"bind_key_engines": dict(engines), "setup": setup, **options}
+    arguments = {"bind_key_engines": dict(engines), **options}
     session_class = session_class_of(arguments.pop("class_", Session))
     if "binds" in arguments:
         try:
             arguments.update(session_binds(engines, arguments["binds"]))
         except ArgumentError as error:
+            source = "UOW_SESSION_OPTIONS" if name is None else f"UOW_SESSIONS[{name!r}]"
             raise ConfigurationError(f"the option 'binds' of the Session ({source}): {error}") from error
     arguments["query_cls"] = with_helpers(arguments.get("query_cls", query_class))
-    return _SessionRecipe(session_class, arguments)
+    # one is made now, so that a wrong option is told where the app is made, and not by its first request
+    try:
+        arguments["extension"] = hooks_with(hooks, arguments.get("extension"))
+        session_class(observer=ScopeUnit(app, None, Progress(), setup, None, None), **arguments).close()
+    except (TypeError, ArgumentError, UnmappedClassError) as error:
+        place = "['UOW_SESSION_OPTIONS']" if name is None else f"['UOW_SESSIONS'][{name!r}]"
+        raise ConfigurationError(f"app.config{place} does not fit the Session: {error}") from error
+    return _SessionRecipe(session_class, arguments, setup)

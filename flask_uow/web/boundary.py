@@ -32,37 +32,38 @@ from flask_uow.web.scope import (
     context_scope,
     current_request,
     existing_scope,
+    leave_to_app_context,
     note_pushed_context,
     request_context,
-    share_with_app_context,
+    request_scope,
 )
 
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
     from flask_uow.web.reading import Reading
-    from flask_uow.web.scope import Context
 
 __all__ = ["install", "is_redirect", "tell_of_dropped_work"]
+
+_REQUEST, _RESPONSE, _AT_RESPONSE, _COMMIT = Kind.REQUEST, Moment.RESPONSE, CommitOn.RESPONSE, Outcome.COMMIT
+# scopes that may be torn down by an exception without being told of it
+_HIDING_ERRORS = (_REQUEST, Kind.COMMAND)
 
 
 def install(owner: UnitOfWork, app: Flask, settings: Settings, reading: Reading | None) -> None:
     """Wrap the methods of ``app`` by which requests, contexts and commands end."""
     boundary = _Boundary(owner, app, settings, reading)
     # the methods, and not after_request() and its kin: functions that others registered before would run after ours
-    for name in (
-        "full_dispatch_request",
-        "handle_user_exception",
-        "process_response",
-        "do_teardown_request",
-        "do_teardown_appcontext",
-    ):
-        setattr(app, name, partial(getattr(boundary, name), getattr(app, name)))
+    hooks: dict[str, Callable[..., Any]] = {
+        "full_dispatch_request": boundary.full_dispatch_request,
+        "handle_user_exception": boundary.handle_user_exception,
+        "process_response": boundary.process_response,
+        "do_teardown_request": partial(boundary.tear_down, request_context),
+        "do_teardown_appcontext": partial(boundary.tear_down, app_context),
+    }
+    for name, hook in hooks.items():
+        setattr(app, name, partial(hook, getattr(app, name)))
     # for every app: a context of another one that is pushed inside a request of this one must be known as such
-    appcontext_pushed.connect(_context_pushed)
-
-
-def _context_pushed(app: Flask, **extra: Any) -> None:
-    note_pushed_context(app, sys.exc_info()[1])
+    appcontext_pushed.connect(note_pushed_context)
 
 
 class _Boundary:
@@ -79,37 +80,45 @@ class _Boundary:
     def full_dispatch_request(self, original: Callable[..., Any], *args: Any) -> Any:
         context = request_context()
         scope = context_scope(context, self.owner)
-        scope.kind = Kind.REQUEST
+        scope.kind = _REQUEST
         # a test client may send a request while its caller handles an exception: that one is none of the request's
         scope.outer_error = sys.exc_info()[1]
         scope.outcome = None
         routes = self.reading is not None and self.reading.dispatch(scope, context.request)
-        if self.settings.retry_attempts == 1 and not routes:
-            return self._dispatch(scope, original, args)
-        scope.replay = Replay(context, scope, self.settings.retry_attempts, routes)
+        if routes or self.settings.retry_attempts > 1:
+            scope.replay = Replay(context, scope, self.settings.retry_attempts, routes)
+            return self._dispatch_until_done(scope, scope.replay, original, args)
+        try:
+            return original(*args)
+        except BaseException as error:
+            self._note_unhandled(scope, error)
+            raise
+
+    def _dispatch_until_done(
+        self, scope: Scope, replay: Replay, original: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
+        """Dispatch a request again as often as that is called for."""
         try:
             while True:
                 try:
-                    return self._dispatch(scope, original, args)
+                    return self._dispatch_with(scope, replay, original, args)
                 except Again as again:
                     self.app.logger.info("A request is dispatched again after a conflict: %s", again.error)
                     self._discard_attempt(scope)
                     # another conflict with a replica would be no surprise
                     scope.use_primary()
-                scope.replay.begin_anew()
+                replay.begin_anew()
         finally:
             scope.replay = None
 
-    def _dispatch(self, scope: Scope, original: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def _dispatch_with(self, scope: Scope, replay: Replay, original: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         try:
             return original(*args)
         except Again:
             raise
         except BaseException as error:
-            if scope.replay is not None:
-                scope.replay.raise_again(error)
-            scope.is_unhandled = True
-            self._note_error(scope, error)
+            replay.raise_again(error)
+            self._note_unhandled(scope, error)
             raise
 
     def _discard_attempt(self, scope: Scope) -> None:
@@ -124,7 +133,7 @@ class _Boundary:
     def handle_user_exception(self, original: Callable[..., Any], *args: Any) -> Any:
         """Roll back what the view did up to its exception, before any error handler works with the Session."""
         error = args[-1]
-        scope = existing_scope(request_context())
+        scope = request_scope()
         if scope is not None and scope.replay is not None:
             scope.replay.raise_again(error)
         if scope is not None and not is_redirect(error):
@@ -135,7 +144,7 @@ class _Boundary:
         """The commit point: after the last ``after_request`` function, before the response leaves."""
         # first the functions of after_request: what they write is committed, and a status that they set counts
         response = original(*args)
-        scope = existing_scope(request_context())
+        scope = request_scope()
         if scope is None:
             return response
         try:
@@ -149,13 +158,35 @@ class _Boundary:
             self.reading.tell_client(scope, current_request(), response)
         return response
 
-    def do_teardown_request(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        self._tear_down(request_context(), True, original, args, kwargs)
+    def tear_down(self, current: Callable[[], Any], original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Run the teardown functions of others, then end the scope even if one of them raised.
 
-    def do_teardown_appcontext(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        self._tear_down(app_context(), False, original, args, kwargs)
+        :param current: gives the context that is torn down.
+        """
+        context = current()
+        given = args[-1] if args else kwargs.get("exc")
+        # where nothing was passed, there is Flask's mark for that
+        error = given if isinstance(given, BaseException) else None
+        try:
+            original(*args, **kwargs)
+        except BaseException as raised:
+            # a teardown function that fails has the work rolled back, like any other error
+            error = error or raised
+            raise
+        finally:
+            scope = existing_scope(context)
+            if scope is not None:
+                if current is request_context:
+                    leave_to_app_context(context, scope)
+                    scope.keeps_session = scope.awaits_body and error is None
+                    scope.awaits_body = False
+                self._end(scope, error)
 
     # -- steps
+
+    def _note_unhandled(self, scope: Scope, error: BaseException) -> None:
+        scope.is_unhandled = True
+        self._note_error(scope, error)
 
     def _note_error(self, scope: Scope, error: BaseException) -> None:
         scope.error = error
@@ -167,17 +198,16 @@ class _Boundary:
 
     def _reach_commit_point(self, scope: Scope, response: Response) -> None:
         scope.response = response
-        if self.settings.commit_on is not CommitOn.RESPONSE or scope.kind is not Kind.REQUEST:
-            return
-        if not scope.sessions:
-            scope.outcome = self._decide(scope, Moment.RESPONSE, scope.error)
+        if self.settings.commit_on is not _AT_RESPONSE or scope.kind is not _REQUEST:
             return
         try:
-            scope.outcome = self._decide(scope, Moment.RESPONSE, scope.error)
+            outcome = scope.outcome = self._decide(scope, _RESPONSE, scope.error)
         except BaseException:
             roll_back(scope)
             raise
-        finish(scope, scope.outcome)
+        if not scope.sessions:
+            return
+        finish(scope, outcome)
         if response.is_streamed:
             scope.awaits_body = True
             # stream_with_context ends the scope after the body; other streams end it here
@@ -211,40 +241,12 @@ class _Boundary:
         self._reach_commit_point(scope, response)
         return response
 
-    def _tear_down(
-        self,
-        context: Context | None,
-        is_request: bool,
-        original: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        """Run the teardown functions of others, then end the scope even if one of them raised."""
-        error = kwargs.get("exc", args[-1] if args else None)
-        # where nothing was passed, this is Flask's mark for that
-        if not isinstance(error, BaseException):
-            error = None
-        try:
-            original(*args, **kwargs)
-        except BaseException as raised:
-            # a teardown function that fails has the work rolled back, like any other error
-            error = error or raised
-            raise
-        finally:
-            scope = existing_scope(context)
-            if scope is not None:
-                if is_request and context is not None:
-                    share_with_app_context(context, scope)
-                    scope.keeps_session = scope.awaits_body and error is None
-                    scope.awaits_body = False
-                self._end(scope, error)
-
     def _end(self, scope: Scope, error: BaseException | None) -> None:
-        if error is None and scope.kind in (Kind.REQUEST, Kind.COMMAND):
+        if error is None and scope.kind in _HIDING_ERRORS:
             # Click before 8.2 hides every failure from the contexts that it closes; Flask one in sending the headers
             in_flight = sys.exc_info()[1]
             error = None if in_flight is scope.outer_error else in_flight
-        if scope.outcome is Outcome.COMMIT and error is None and is_settled(scope):
+        if scope.outcome is _COMMIT and error is None and is_settled(scope):
             # nearly every request: all was done at the commit point
             scope.forget_ending()
             if not scope.keeps_session:
@@ -256,7 +258,7 @@ class _Boundary:
             outcome = self._decide(scope, Moment.TEARDOWN, error)
             dropped_work = outcome is Outcome.ROLLBACK and has_changes(scope)
         finally:
-            if scope.kind is Kind.REQUEST:
+            if scope.kind is _REQUEST:
                 scope.outcome = outcome
             end_scope(scope, outcome, keep_session=scope.keeps_session)
         if dropped_work:
@@ -270,7 +272,7 @@ class _Boundary:
                 commit_on=self.settings.commit_on,
                 error=error,
                 response=scope.response,
-                exit_code=scope.exit_code,
+                exit_code=None if scope.command is None else scope.command.exit_code,
                 rollback_asked=scope.rollback_asked,
                 outcome=scope.outcome,
                 commit_when=self.settings.commit_when,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask_uow.web.scope import current_request, existing_scope, request_context
+from flask_uow.web.scope import current_request, request_scope
 
 __all__ = ["request_values"]
 
@@ -18,7 +18,7 @@ def request_values() -> Mapping[str, Any]:
     request = current_request()
     if request is None:
         return {}
-    scope = existing_scope(request_context())
+    scope = request_scope()
     return {
         "request_id": request.headers.get("X-Request-ID") or (scope.token if scope is not None else None),
         "route": request.url_rule.rule if request.url_rule is not None else None,

@@ -48,11 +48,11 @@ class CurrentSession(SessionRegistry):
 
     def __call__(self) -> WebSession:
         scope = current_scope(self._owner)
-        if scope.session is None:
+        session = scope.session
+        if session is None:
             session = self._owner.state_of(scope.app).make_session(scope)
             scope.open_session(session)
-            return session
-        return scope.session
+        return session
 
     def has(self) -> bool:
         """Return whether the current scope has a Session."""
@@ -65,7 +65,7 @@ class CurrentSession(SessionRegistry):
 
     def clear(self) -> None:
         """Forget the current scope's Session."""
-        current_scope(self._owner).session = None
+        current_scope(self._owner).forget_session()
 
 
 def named_session(owner: UnitOfWork, name: str) -> WebSession:

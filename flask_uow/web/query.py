@@ -18,7 +18,7 @@ from flask_uow.web.pagination import DEFAULT_MAX_PER_PAGE, paginate
 if TYPE_CHECKING:
     from flask_uow.web.pagination import KeysetOptions, KeysetPagination, PageOptions, Pagination
 
-__all__ = ["Query", "get_or_404", "with_helpers"]
+__all__ = ["Query", "is_unknown_key", "with_helpers"]
 
 T = TypeVar("T")
 
@@ -33,7 +33,14 @@ class Query(OrmQuery[T]):
 
         :param description: the text of the error page.
         """
-        found: T = get_or_404(self.get, ident, description)
+        found = None
+        try:
+            found = self.get(ident)
+        except DataError as error:
+            if not is_unknown_key(error, ident):
+                raise
+        if found is None:
+            abort(404, description=description)
         return found
 
     def first_or_404(self, description: str | None = None) -> T:
@@ -92,22 +99,10 @@ def with_helpers(query_class: type[OrmQuery[Any]]) -> type[OrmQuery[Any]]:
     return _with_helpers.setdefault(query_class, made)
 
 
-def get_or_404(get: Any, ident: Any, description: str | None) -> Any:
-    """Return ``get(ident)``; abort with 404 where that is None, or the key is one that no row can have.
-
-    :raises DataError: for a key of another kind, such as a date for an Integer column.
-    """
-    found = None
-    try:
-        found = get(ident)
-    except DataError as error:
-        # found before anything was sent: the value was out of range (ValueError), or not of the column's kind (TypeError)
-        is_unknown = isinstance(error.orig, ValueError) or (isinstance(error.orig, TypeError) and _has_text(ident))
-        if not is_unknown:
-            raise
-    if found is None:
-        abort(404, description=description)
-    return found
+def is_unknown_key(error: DataError, ident: object) -> bool:
+    """Return True when a primary key was refused as one that no row can have, rather than as one of another kind (a date for an Integer column)."""
+    # found before anything was sent: the value was out of range (ValueError), or not of the column's kind (TypeError)
+    return isinstance(error.orig, ValueError) or (isinstance(error.orig, TypeError) and _has_text(ident))
 
 
 def _has_text(ident: object) -> bool:

@@ -33,21 +33,17 @@ _NOTHING: Mapping[str | None, Written] = MappingProxyType({})
 class Progress:
     """Whether a scope has done what cannot be undone any more.
 
-    :param outer: that of the scope around, which has done it too then.
-
-    :ivar outer: likewise, None where there is none.
+    :ivar outer: that of the scope around, which has done it too then; None where there is none.
     :ivar is_lasting: True after a commit, or a call of an after-commit callback.
     :ivar written: how far the logs of databases with read replicas went after its commits, by bind key.
     :ivar routing: where the scope reads, None: from the primary.
     """
 
-    __slots__ = ("is_lasting", "outer", "routing", "written")
-
-    def __init__(self, outer: Progress | None = None) -> None:
-        self.outer = outer
-        self.is_lasting = False
-        self.written: Mapping[str | None, Written] = _NOTHING
-        self.routing: Routing | None = None
+    # of the class until something is to be remembered: each request has one of these
+    outer: Progress | None = None
+    is_lasting = False
+    written: Mapping[str | None, Written] = _NOTHING
+    routing: Routing | None = None
 
     def note(self) -> None:
         """Remember that something was done that lasts."""

@@ -11,14 +11,16 @@ Read by flask_uow.web.extension for ``db.session``, and by flask_uow.web.boundar
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,17 +43,19 @@ __all__ = [
     "USUAL_SESSION",
     "Scope",
     "active_scopes",
+    "block_scope",
     "context_scope",
     "current_context",
     "current_request",
     "current_scope",
     "existing_scope",
     "keep_for_test",
+    "leave_to_app_context",
     "app_context",
     "note_pushed_context",
     "open_block",
     "request_context",
-    "share_with_app_context",
+    "request_scope",
 ]
 
 # the name of db.session among the Sessions of a scope
@@ -64,6 +68,7 @@ _OPENED_IN = "_uow_opened_in"
 _COMMAND = "_uow_command"
 _EXIT_CODE = "_uow_exit_code"
 _KIND = "_uow_kind"
+_REQUEST_SCOPE = "_uow_request_scope"
 
 if TYPE_CHECKING:
     #: one of Flask's context objects, on which the scope is kept
@@ -71,7 +76,13 @@ if TYPE_CHECKING:
 
 _app_context: ContextVar[Any] = flask_globals._cv_app
 # Flask 3.2 has one context for both
-_request_context: ContextVar[Any] | None = getattr(flask_globals, "_cv_request", None)
+_request_context: ContextVar[Any] = getattr(flask_globals, "_cv_request", _app_context)
+
+_TWO_STACKS = _request_context is not _app_context
+
+_CONTEXT, _BLOCK = Kind.CONTEXT, Kind.BLOCK
+# the directory of flask_uow: what asks for a Session from elsewhere is the application
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 class Scope:
@@ -85,6 +96,8 @@ class Scope:
     :ivar kind: what sort of scope it is.
     :ivar session: the Session, None until ``db.session`` is first used.
     :ivar named: the other Sessions, of ``db.get_session(name)``, in the order of their first use.
+    :ivar sessions: all of these, in the order in which they are committed: that of ``db.session`` first.
+    :ivar command: the Click command that it is of.
     :ivar error: the last exception seen, handled or not.
     :ivar is_unhandled: that exception escaped the dispatch.
     :ivar response: the response at the commit point.
@@ -101,69 +114,32 @@ class Scope:
     :ivar kept: Sessions of ``transactional`` views, whose objects stay readable until the scope ends.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_command",
-        "_opened_at",
-        "app",
-        "awaits_body",
-        "error",
-        "is_unhandled",
-        "keeps_session",
-        "kept",
-        "kind",
-        "named",
-        "outer_error",
-        "owner",
-        "progress",
-        "replay",
-        "response",
-        "rollback_asked",
-        "routing",
-        "session",
-        "token",
-        "unit",
-        "uses_primary",
-        "outcome",
-    )
+    # of the class until something else is known of a scope: most requests end without
+    session: WebSession | None = None
+    named: Mapping[str, WebSession] = MappingProxyType({})
+    sessions: tuple[WebSession, ...] = ()
+    kept: tuple[WebSession, ...] = ()
+    error: BaseException | None = None
+    is_unhandled = False
+    response: Any = None
+    outcome: Outcome | None = None
+    rollback_asked = False
+    outer_error: BaseException | None = None
+    awaits_body = False
+    keeps_session = False
+    unit: UnitOptions | None = None
+    replay: Any = None
+    routing: Routing | None = None
+    uses_primary = False
+    command: Command | None = None
+    _opened_at: tuple[str, int]
 
-    def __init__(
-        self,
-        owner: UnitOfWork,
-        app: flask.Flask,
-        kind: Kind,
-        command: _Command | None = None,
-        unit: UnitOptions | None = None,
-    ) -> None:
+    def __init__(self, owner: UnitOfWork, app: flask.Flask, kind: Kind) -> None:
         self.token = next(_tokens)
         self.owner = owner
         self.app = app
         self.kind = kind
-        self.session: WebSession | None = None
-        self.named: dict[str, WebSession] = {}
-        self.error: BaseException | None = None
-        self.is_unhandled = False
-        self.response: Any = None
-        self.outcome: Outcome | None = None
-        self.rollback_asked = False
-        self.outer_error = None if command is None else command.outer_error
-        self.awaits_body = False
-        self.keeps_session = False
-        self._command = command
-        self.unit = unit
-        self.replay: Any = None
-        self.routing: Routing | None = None
-        self.uses_primary = False
-        self.kept: tuple[WebSession, ...] = ()
-        outer = None if kind is not Kind.BLOCK else _innermost(owner)
-        self.progress: Progress = Progress(outer.progress if outer is not None else None)
-
-    @property
-    def sessions(self) -> tuple[WebSession, ...]:
-        """Its Sessions, in the order in which they are committed: that of ``db.session`` first."""
-        if self.session is None:
-            return tuple(self.named.values())
-        return (self.session, *self.named.values()) if self.named else (self.session,)
+        self.progress = Progress()
 
     def name_of(self, session: WebSession) -> str:
         """Return the name by which ``db.get_session()`` gives a Session of the scope."""
@@ -173,27 +149,35 @@ class Scope:
         """Give the scope a Session, and remember which line of the application asked for it."""
         if name == USUAL_SESSION:
             self.session = session
+            self.sessions = (session, *self.named.values())
         else:
-            self.named[name] = session
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("flask_uow."):
+            self.named = {**self.named, name: session}
+            self.sessions = (*self.sessions, session)
+        # who called this is of the package
+        frame = sys._getframe(2)
+        while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
             frame = frame.f_back
         self._opened_at = (frame.f_code.co_filename, frame.f_lineno)
 
+    def forget_session(self) -> None:
+        """Be without the Session of ``db.session``, which somebody has closed."""
+        self.session = None
+        self.sessions = tuple(self.named.values())
+
     def take_sessions(self) -> tuple[WebSession, ...]:
         """Return all Sessions that must be closed with the scope, which has none any more."""
-        taken = (*self.sessions, *self.kept)
-        self.session, self.named, self.kept = None, {}, ()
+        taken = self.sessions + self.kept
+        if taken:
+            self.session, self.named, self.sessions, self.kept = None, {}, (), ()
         return taken
 
     def forget_ending(self) -> None:
         """Forget what was seen of the scope's end: it may begin anew."""
         self.error = None
-        self.is_unhandled = False
-        self.rollback_asked = False
+        self.is_unhandled = self.rollback_asked = False
 
     def __del__(self) -> None:
-        if self.session is None and not self.named:
+        if not self.sessions:
             return
         # the context was pushed and never popped; its connections go back by themselves, and are rolled back
         if any(session.has_work() for session in self.sessions):
@@ -207,8 +191,7 @@ class Scope:
 
     def describer(self) -> Callable[[], str]:
         """Return a function that tells what the scope is for: the request, the command. It holds neither scope nor Session."""
-        command = None if self._command is None else self._command.name
-        return partial(_describe, self.token, self.kind, command, current_request())
+        return partial(_describe, self.token, self.kind, self.command, current_request())
 
     def use_primary(self) -> None:
         """Have nothing in it read from replicas from now on."""
@@ -216,48 +199,27 @@ class Scope:
         if self.routing is not None:
             self.routing.use_primary()
 
-    @property
-    def what(self) -> str:
-        """The sort of scope, in the words of an error message."""
-        return _WORDS.get(self.kind, "a context")
 
-    @property
-    def exit_code(self) -> int | None:
-        """The code that the command of this scope gave to ``ctx.exit()``."""
-        return None if self._command is None else self._command.exit_code
-
-
-_WORDS = {
-    Kind.REQUEST: "a request",
-    Kind.COMMAND: "a command",
-    Kind.SHELL: "a shell",
-    Kind.BLOCK: "a unit of work",
-}
-
-
-def _describe(token: int, kind: Kind, command: str | None, request: flask.Request | None) -> str:
-    if command is not None:
-        return f"the command {command!r}"
+def _describe(token: int, kind: Kind, command: Command | None, request: flask.Request | None) -> str:
+    if command is not None and command.name is not None:
+        return f"the command {command.name!r}"
     if request is None:
-        return f"unit of work {token}" if kind is Kind.BLOCK else f"app context {token}"
+        return f"unit of work {token}" if kind is _BLOCK else f"app context {token}"
     return f"{request.method} of endpoint {request.endpoint!r} (scope {token})"
 
 
-def request_context() -> Any:
-    """Return the request context that is active, whatever was pushed inside it; None outside a request."""
-    return _app_context.get(None) if _request_context is None else _request_context.get(None)
+#: the request context that is active, whatever was pushed inside it; None outside a request
+request_context: Callable[[], Any] = partial(_request_context.get, None)
+
+#: the app context that is active, or None
+app_context: Callable[[], Any] = partial(_app_context.get, None)
 
 
 def current_request() -> Any:
     """Return the request that is active, None outside of one."""
-    context = request_context()
+    context = _request_context.get(None)
     # in Flask 3.2 every context may have a request
-    return context.request if context is not None and getattr(context, "has_request", True) else None
-
-
-def app_context() -> Any:
-    """Return the app context that is active, or None."""
-    return _app_context.get(None)
+    return None if context is None or not (_TWO_STACKS or context.has_request) else context.request
 
 
 def current_context() -> Any:
@@ -265,17 +227,13 @@ def current_context() -> Any:
 
     That is the request context, unless an app context was pushed inside the request: Flask 3.1 keeps two stacks.
     """
-    app_context = _app_context.get(None)
-    if _request_context is None:
-        return app_context
-    request_context = _request_context.get(None)
-    if request_context is None or app_context is None:
-        return app_context
+    context = _app_context.get(None)
+    request = _request_context.get(None)
+    if context is None or request is None:
+        return context
     # an app context that was pushed inside the request is nearer than the request
-    opened_in = app_context.__dict__.get(_OPENED_IN)
-    if opened_in is not None and opened_in() is request_context:
-        return app_context
-    return request_context
+    opened_in = context.__dict__.get(_OPENED_IN)
+    return context if opened_in is not None and opened_in() is request else request
 
 
 def context_scope(context: Context, owner: UnitOfWork) -> Scope:
@@ -283,11 +241,14 @@ def context_scope(context: Context, owner: UnitOfWork) -> Scope:
 
     :param owner: the UnitOfWork that serves the app of the context.
     """
-    scope: Scope | None = context.__dict__.get(_SCOPE)
+    noted = context.__dict__
+    scope: Scope | None = noted.get(_SCOPE) or noted.get(_REQUEST_SCOPE)
     if scope is None:
-        command: _Command | None = context.__dict__.get(_COMMAND)
-        kind = context.__dict__.get(_KIND, Kind.CONTEXT) if command is None else command.kind
-        scope = context.__dict__[_SCOPE] = Scope(owner, context.app, kind, command)
+        scope = Scope(owner, context.app, noted.get(_KIND, _CONTEXT))
+        command: Command | None = noted.get(_COMMAND)
+        if command is not None:
+            scope.command, scope.kind, scope.outer_error = command, command.kind, command.outer_error
+    noted[_SCOPE] = scope
     return scope
 
 
@@ -299,20 +260,27 @@ def keep_for_test(context: Context) -> None:
         scope.kind = Kind.TEST
 
 
-def share_with_app_context(context: Context, scope: Scope) -> None:
-    """Let the app context that a request pushed for itself have the request's scope.
+def leave_to_app_context(context: Context, scope: Scope) -> None:
+    """Let the app context that a request pushed for itself have the request's scope, if it is used once more.
 
     Functions of ``teardown_appcontext`` run when the request context is gone already, and belong to the request still.
     """
     # Flask keeps the app context that a request has pushed for itself beside the token of the push
-    pushes = getattr(context, "_cv_tokens", None)
-    own = pushes[-1][1] if pushes and isinstance(pushes[-1], tuple) else None
-    if own is not None:
-        own.__dict__[_SCOPE] = scope
+    if _TWO_STACKS:
+        pushes: Any = context._cv_tokens
+        own = pushes[-1][1]
+        if own is not None:
+            own.__dict__[_REQUEST_SCOPE] = scope
 
 
 def existing_scope(context: Context | None) -> Scope | None:
     """Return the scope of a context object, None when it was never used."""
+    return None if context is None else context.__dict__.get(_SCOPE)
+
+
+def request_scope() -> Scope | None:
+    """Return the scope of the request that is active; None outside of one, and where it was never used."""
+    context = _request_context.get(None)
     return None if context is None else context.__dict__.get(_SCOPE)
 
 
@@ -327,7 +295,7 @@ def active_scopes(owner: UnitOfWork) -> Iterator[Scope]:
         found[block.scope.token] = block.scope
         block = block.outer
     for variable in (_app_context, _request_context):
-        context = None if variable is None else variable.get(None)
+        context = variable.get(None)
         seen: set[int] = set()
         while context is not None and id(context) not in seen:
             seen.add(id(context))
@@ -345,6 +313,16 @@ def _context_below(context: Context) -> Any:
     token: Any = pushes[-1][0] if isinstance(pushes[-1], tuple) else pushes[-1]
     below = token.old_value if isinstance(token, Token) else Token.MISSING
     return None if below is Token.MISSING else below
+
+
+def block_scope(owner: UnitOfWork, app: flask.Flask, unit: UnitOptions) -> Scope:
+    """Return the scope of a new block of ``unit_of_work()``, whose work counts for the scope that it is opened in, too."""
+    scope = Scope(owner, app, _BLOCK)
+    scope.unit = unit
+    outer = _innermost(owner)
+    if outer is not None:
+        scope.progress.outer = outer.progress
+    return scope
 
 
 def _innermost(owner: UnitOfWork) -> Scope | None:
@@ -367,7 +345,13 @@ def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:
     :param use: what the scope is needed for, for the error.
     :raises InvalidRequestError: outside any context, and in the context of an app that has another UnitOfWork or none.
     """
-    context = current_context()
+    # the steps of current_context(), which each use of db.session takes
+    context = _app_context.get(None)
+    request = _request_context.get(None)
+    if request is not None and context is not None:
+        opened_in = context.__dict__.get(_OPENED_IN)
+        if opened_in is None or opened_in() is not request:
+            context = request
     block = _blocks.get()
     # a block is about the context in which it was opened: a request inside of it, of a test client say, has a scope of
     # its own
@@ -418,7 +402,7 @@ def open_block(scope: Scope) -> Iterator[None]:
 # -- what must be noted when an app context is pushed, because nothing tells it later
 
 
-class _Command:
+class Command:
     """The Click command that an app context was pushed for."""
 
     __slots__ = ("_click_context", "kind", "outer_error")
@@ -438,23 +422,25 @@ class _Command:
         return code
 
 
-def note_pushed_context(app: flask.Flask, outer_error: BaseException | None) -> None:
-    """Remember on the app context just pushed in which request, and in which command, that happened.
+def note_pushed_context(app: flask.Flask, **extra: Any) -> None:
+    """Remember on the app context just pushed in which request, and in which command, that happened: a receiver of appcontext_pushed.
 
     The first push counts: ``stream_with_context`` pushes the same object again, elsewhere.
-
-    :param outer_error: the exception being handled at this moment, which is not the command's.
     """
     context = _app_context.get()
     if _OPENED_IN in context.__dict__:
         return
-    request_context = None if _request_context is None else _request_context.get(None)
-    # weakly: an app context that somebody keeps must not keep the request
-    context.__dict__[_OPENED_IN] = None if request_context is None else weakref.ref(request_context)
+    request = _request_context.get(None)
+    if request is not None and request is not context:
+        # weakly: an app context that somebody keeps must not keep the request
+        context.__dict__[_OPENED_IN] = weakref.ref(request)
+        return
+    context.__dict__[_OPENED_IN] = None
     click_context = click.get_current_context(silent=True)
-    if click_context is not None and request_context is None:
+    if click_context is not None:
         _record_exit_code(click_context)
-        context.__dict__[_COMMAND] = _Command(click_context, outer_error)
+        # the exception that is being handled at this moment is not the command's
+        context.__dict__[_COMMAND] = Command(click_context, sys.exc_info()[1])
 
 
 def _record_exit_code(click_context: click.Context) -> None:

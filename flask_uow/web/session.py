@@ -6,141 +6,109 @@ them. A savepoint sends no signals, and callbacks that were registered inside it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn
 
 from blinker import NamedSignal
 from flask import Flask
 
-from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, hooks_of_class
-from flask_uow.orm.query import Query
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.state.instance_state import describe
-from flask_uow.sql.dml import DMLStatement
 from flask_uow.web import signals
+from flask_uow.web.outcome import Kind
 from flask_uow.web.retry import Progress
-from flask_uow.web.unit import Callback, ScopeUnit, UnitOptions
+from flask_uow.web.unit import Callback, ScopeUnit
 
-if TYPE_CHECKING:
-    from flask_uow.web.reading import Reading
-
-__all__ = ["WebSession", "hooks_of_extension", "session_class_of", "tell_together"]
+__all__ = ["WebSession", "hooks_of_extension", "hooks_with", "session_class_of", "tell_together"]
 
 
-class _SignalExtension(SessionExtension):
-    """Sends the signals of a Session's moments; those of whole transactions are the Session's own."""
+class _NoWritesInCallbacks(SessionExtension):
+    """Refuses what after-commit callbacks would write: the work is committed already."""
 
     def before_flush(self, session: Session, flush_context: FlushContext, instances: Sequence[Any] | None) -> None:
         assert isinstance(session, WebSession)
-        if session.only_reads:
+        if session.observer.told_with is not None:
             raise InvalidRequestError(
                 "an after-commit callback (or a receiver of the signal after_commit) changes objects of db.session, whose work is committed"
                 " already: nothing would save them. Write in a unit of work of its own: `with db.unit_of_work() as session:`."
             )
-        session.send_signal(signals.before_flush, flush_context=flush_context, instances=instances)
 
-    def after_flush(self, session: Session, flush_context: FlushContext) -> None:
-        assert isinstance(session, WebSession)
-        session.send_signal(signals.after_flush, flush_context=flush_context)
 
-    def after_flush_postexec(self, session: Session, flush_context: FlushContext) -> None:
-        assert isinstance(session, WebSession)
-        session.send_signal(signals.after_flush_postexec, flush_context=flush_context)
+# those of the Sessions of all extensions
+_hooks = Hooks(SessionExtension, _NoWritesInCallbacks(), SESSION_EVENTS, (hooks_of_class(Session),))
 
-    def after_begin(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-        if signals.after_begin.receivers:
+
+def _send_from_first_receiver_on(name: str, signal: NamedSignal) -> None:
+    """Have the hook of a name send a signal as soon as that has a receiver: most apps have none, and nothing is called for it."""
+
+    def listen(sender: NamedSignal, /, **connected: Any) -> None:
+        signal.receiver_connected.disconnect(listen)
+        # after self and session
+        names = list(inspect.signature(getattr(SessionExtension, name)).parameters)[2:]
+
+        def send(session: Session, *values: Any) -> None:
             assert isinstance(session, WebSession)
-            session.send_signal(signals.after_begin, transaction=transaction, connection=connection)
+            signal.send(session.app, session=session, **dict(zip(names, values, strict=True)))
 
-    def after_attach(self, session: Session, instance: object) -> None:
-        if signals.after_attach.receivers:
-            assert isinstance(session, WebSession)
-            session.send_signal(signals.after_attach, instance=instance)
+        _hooks.listen(name, [send])
 
-    def after_bulk_update(
-        self, session: Session, query: Query[Any], query_context: DMLStatement, result: object
-    ) -> None:
-        assert isinstance(session, WebSession)
-        session.send_signal(signals.after_bulk_update, query=query, query_context=query_context, result=result)
-
-    def after_bulk_delete(
-        self, session: Session, query: Query[Any], query_context: DMLStatement, result: object
-    ) -> None:
-        assert isinstance(session, WebSession)
-        session.send_signal(signals.after_bulk_delete, query=query, query_context=query_context, result=result)
+    signal.receiver_connected.connect(listen, weak=False)
 
 
-_signals = _SignalExtension()
+for _name in signals.HOOKS:
+    _send_from_first_receiver_on(_name, getattr(signals, _name))
 
 
 def hooks_of_extension() -> Hooks:
     """Return the hooks of all Sessions of one extension: its signals, and what listens to ``db.session``."""
-    return Hooks(SessionExtension, _signals, SESSION_EVENTS, (hooks_of_class(Session),))
+    return Hooks(SessionExtension, None, SESSION_EVENTS, (_hooks,))
 
 
-_only_signals = hooks_of_extension()
+def hooks_with(hooks: Hooks, extension: SessionExtension | Sequence[SessionExtension] | None) -> Hooks:
+    """Return hooks of an extension, and after them those of the SessionExtensions that a Session is given.
+
+    :raises ArgumentError: for something that is none.
+    """
+    if extension is None or (isinstance(extension, (list, tuple)) and not extension):
+        return hooks
+    return Hooks(SessionExtension, extension, SESSION_EVENTS, (hooks,))
 
 
 class WebSession(Session):
     """A Session that belongs to a scope of an app. For one thread at a time.
 
-    :param app: the sender of the signals.
-    :param holder: tells what the Session works for; asked when the pool is exhausted.
-    :param progress: told when something was done that lasts.
-    :param setup: SQL to send with each BEGIN, on PostgreSQL: ``SET LOCAL ...``.
-    :param unit: what its transactions are to be like.
-    :param reading: told of commits where the app has read replicas.
-    :param options: as for the orm's Session.
+    The parameters are those of the orm's Session.
 
-    :ivar app: the app, which signals have as their sender.
-    :ivar unit: what it does at the boundaries of its transactions, and what it knows of their past.
+    :ivar observer: its unit of work: what it does at the boundaries of its transactions, and what it knows of their past.
     """
 
     cure_for_threads = (
         "Give each thread a scope of its own: wrap its function in copy_current_request_context() once for each thread, or use"
         " `with db.unit_of_work() as session:` in it."
     )
-    # set when the scope has ended
-    _scope = ""
+    observer: ScopeUnit
+    # of the scope that has ended
+    _ended: Kind | None = None
     # what it becomes then
     ended_class: ClassVar[type[WebSession]]
 
-    def __init__(
-        self,
-        app: Flask,
-        *,
-        holder: Callable[[], str] | None = None,
-        progress: Progress | None = None,
-        setup: Sequence[str] = (),
-        unit: UnitOptions | None = None,
-        reading: Reading | None = None,
-        extension: SessionExtension | Sequence[SessionExtension] | None = None,
-        hooks: Hooks = _only_signals,
-        **options: Any,
-    ) -> None:
-        given: list[Any] = (
-            list(extension) if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
-        )
-        own = Hooks(SessionExtension, given, SESSION_EVENTS, (hooks,)) if given else hooks
-        self.app = app
-        self.unit = ScopeUnit(app, holder, progress or Progress(), setup, unit, reading)
-        super().__init__(extension=own, observer=self.unit, **options)
-
-    def send_signal(self, signal: NamedSignal, **values: Any) -> None:
-        """Send a signal about this Session, from its app."""
-        signal.send(self.app, session=self, **values)
+    @property
+    def app(self) -> Flask:
+        """The app, which signals have as their sender."""
+        return self.observer.app
 
     def has_work(self) -> bool:
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
         transaction = self.current_transaction
-        if self.objects.has_changes():
-            return True
         # one that a failed flush made inactive counts: committing it must fail
-        return transaction is not None and (bool(transaction.participants) or not transaction.is_active)
+        if transaction is not None and (transaction.participants or not transaction.is_active):
+            return True
+        return self.objects.has_changes()
 
     def has_changes(self) -> bool:
         """Return whether there is work that a rollback would undo: changes, flushed or not, and whatever else was sent that writes."""
@@ -156,17 +124,12 @@ class WebSession(Session):
         """Return whether the current transaction has taken a connection."""
         return self.current_transaction is not None and bool(self.current_transaction.participants)
 
-    @property
-    def only_reads(self) -> bool:
-        """True while after-commit callbacks and receivers of the signal run: what they would write is refused."""
-        return self.unit.only_reads
-
     def join_telling(self, others: Iterable[WebSession]) -> None:
         """Only read, too, where one of the ``others`` of the scope does."""
         for other in others:
-            told = other.unit.told_with
+            told = other.observer.told_with
             if told is not None:
-                self.unit.told_with = told
+                self.observer.told_with = told
                 told.append(self)
                 return
 
@@ -176,7 +139,7 @@ class WebSession(Session):
 
         :param is_last: the Session is closed next.
         """
-        self.unit.is_ending = is_last
+        self.observer.is_ending = is_last
         root = self.get_transaction()
         if root is None:
             self.commit()
@@ -209,13 +172,9 @@ class WebSession(Session):
         else:
             root.rollback()
 
-    def has_callbacks(self) -> bool:
-        """Return whether a commit would call a callback."""
-        return bool(self.unit.callbacks)
-
     def drop_callbacks(self) -> None:
         """Forget what waits for a commit."""
-        self.unit.callbacks.clear()
+        self.observer.callbacks.clear()
 
     def call_after_commit(self, function: Callable[[], object]) -> None:
         """Have ``function`` called once, after the commit that makes the present work last.
@@ -228,13 +187,13 @@ class WebSession(Session):
                 "db.after_commit() was used in autocommit mode outside of a transaction: what was flushed is committed, and no commit is"
                 " to come. Call the function itself, or open a transaction with `with db.session.begin():` before."
             )
-        self.unit.callbacks.append(Callback(function, self.savepoint()))
+        self.observer.callbacks.append(Callback(function, self.savepoint()))
 
     def move_to(self, holder: Callable[[], str], progress: Progress) -> None:
         """Go on as the Session of another scope, with transactions as the app has them by default."""
-        self.unit.holder = holder
-        self.unit.progress = progress
-        self.unit.options = None
+        self.observer.holder = holder
+        self.observer.progress = progress
+        self.observer.options = None
         self.router = None
 
     def tell_alone(self) -> None:
@@ -246,7 +205,7 @@ class WebSession(Session):
 
         :param sessions: those that were committed together, in which nothing may be left by that.
         """
-        unit = self.unit
+        unit = self.observer
         if unit.had_work:
             is_well = unit.send_afterwards(self, signals.after_commit, "the commit stands")
             for session in sessions:
@@ -255,19 +214,20 @@ class WebSession(Session):
 
     def close(self) -> None:
         """Close, as the orm's Session does; what waited for a commit is dropped."""
-        self.unit.callbacks.clear()
+        self.observer.callbacks.clear()
         super().close()
 
-    def end(self, scope: str) -> None:
+    def end(self, kind: Kind) -> None:
         """Close for good: whoever goes on using the Session is told that its scope has ended. Objects stay readable as detached ones.
 
-        :param scope: what sort of scope it was, for the error.
+        :param kind: what sort of scope it was, for the error.
         """
         try:
             self.close()
         finally:
-            self._scope = scope
-            _refuse_from_now_on(self)
+            self._ended = kind
+            # another class, so that a Session in use does not pay for the question whether it has ended
+            self.__class__ = self.ended_class
 
     def savepoint(self) -> SessionTransaction | None:
         """Return the innermost savepoint, None outside of any."""
@@ -290,9 +250,9 @@ class WebSession(Session):
                 who,
                 shown,
             )
-        waiting, self.unit.callbacks = self.unit.callbacks, []
+        waiting, self.observer.callbacks = self.observer.callbacks, []
         self.rollback_all()
-        self.unit.callbacks = waiting
+        self.observer.callbacks = waiting
 
 
 def tell_together(sessions: Sequence[WebSession]) -> None:
@@ -300,7 +260,7 @@ def tell_together(sessions: Sequence[WebSession]) -> None:
     # those that are opened meanwhile come in
     told = list(sessions)
     for session in sessions:
-        session.unit.told_with = told
+        session.observer.told_with = told
     try:
         for session in sessions:
             session.tell(told)
@@ -310,7 +270,15 @@ def tell_together(sessions: Sequence[WebSession]) -> None:
                 session.rollback_all()
     finally:
         for session in told:
-            session.unit.told_with = None
+            session.observer.told_with = None
+
+
+_WORDS: Mapping[Kind | None, str] = {
+    Kind.REQUEST: "a request",
+    Kind.COMMAND: "a command",
+    Kind.SHELL: "a shell",
+    Kind.BLOCK: "a unit of work",
+}
 
 
 class _EndedSession(WebSession):
@@ -318,7 +286,7 @@ class _EndedSession(WebSession):
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise InvalidRequestError(
-            f"this Session was that of {self._scope}, which has ended, and the Session with it. A Session is used inside of its"
+            f"this Session was that of {_WORDS.get(self._ended, 'a context')}, which has ended, and the Session with it. A Session is used inside of its"
             " scope only: move this work into it, or open another one with `with db.unit_of_work() as session:` and bring"
             " objects over with session.merge(obj)."
         )
@@ -328,11 +296,6 @@ class _EndedSession(WebSession):
     @property
     def transaction(self) -> NoReturn:
         self._refuse()
-
-
-def _refuse_from_now_on(session: WebSession) -> None:
-    # another class, so that a Session in use does not pay for the question whether it has ended
-    session.__class__ = session.ended_class
 
 
 WebSession.ended_class = _EndedSession

@@ -11,6 +11,7 @@ from __future__ import annotations
 from blinker import Namespace
 
 __all__ = [
+    "HOOKS",
     "after_attach",
     "after_begin",
     "after_bulk_delete",
@@ -22,6 +23,11 @@ __all__ = [
     "before_commit",
     "before_flush",
 ]
+
+# those of the moments of SessionExtension, whose methods have the same names
+HOOKS = (
+    "before_flush", "after_flush", "after_flush_postexec", "after_begin", "after_attach", "after_bulk_update", "after_bulk_delete",
+)  # fmt: skip
 
 _signals = Namespace()
 

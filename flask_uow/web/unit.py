@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal
 from flask import Flask
@@ -79,12 +79,14 @@ class ScopeUnit(UnitObserver):
     :ivar told_with: while after-commit callbacks and receivers of the signal run: the Sessions that were committed. Writing is refused then.
     """
 
-    __slots__ = (
-        "app", "callbacks", "commits", "had_work", "holder", "is_ending", "is_told_later", "options", "progress", "reading", "setup", "told_with",
-    )  # fmt: skip
-
     # what was loaded stays readable when the scope has ended; within it values are loaded anew after a commit
     keeps_values = True
+    # of the class until something has happened
+    had_work = False
+    told_with: list[WebSession] | None = None
+    is_ending = False
+    is_told_later = False
+    commits = 0
 
     def __init__(
         self,
@@ -102,24 +104,16 @@ class ScopeUnit(UnitObserver):
         self.setup = setup
         self.options = options
         self.callbacks: list[Callback] = []
-        self.had_work = False
-        self.told_with: list[WebSession] | None = None
-        self.is_ending = False
-        self.commits = 0
-        self.is_told_later = False
-
-    @property
-    def only_reads(self) -> bool:
-        """True while after-commit callbacks and receivers of the signal run: what they would write is refused."""
-        return self.told_with is not None
 
     def begin_options(self, session: Session, connection: Connection) -> Mapping[str, Any]:
         connection.set_holder(self.holder)
-        if self.options is None and not self.setup and not self.only_reads:
+        if self.options is None and not self.setup and self.told_with is None:
             return {}
         options = self.options or _DEFAULTS
         # in AUTOCOMMIT there is no transaction that could be read only, and nothing that could be lost with it
-        is_lost = self.only_reads and (options.isolation_level or connection.get_isolation_level()) != AUTOCOMMIT
+        is_lost = (
+            self.told_with is not None and (options.isolation_level or connection.get_isolation_level()) != AUTOCOMMIT
+        )
         return {
             "isolation_level": options.isolation_level,
             "read_only": options.read_only or is_lost,
@@ -128,8 +122,9 @@ class ScopeUnit(UnitObserver):
         }
 
     def expire_after_commit(self, session: Session) -> None:
-        is_seen = self.is_told_later or self.callbacks or session.hooks.after_commit or signals.after_commit.receivers
-        if self.is_ending and not is_seen:
+        if self.is_ending and not (
+            self.is_told_later or self.callbacks or session.hooks.after_commit or signals.after_commit.receivers
+        ):
             # nobody looks any more: what is detached at once needs not be set aside before
             return
         expire_all(session.objects, None, Keep.LOADED)
@@ -141,8 +136,9 @@ class ScopeUnit(UnitObserver):
     def before_commit(self, session: Session, transaction: SessionTransaction) -> None:
         if transaction.nested:
             return
-        self.had_work = _observed(session).has_work()
-        if self.had_work:
+        observed: Any = session
+        self.had_work = observed.has_work()
+        if self.had_work and signals.before_commit.receivers:
             signals.before_commit.send(self.app, session=session)
 
     def committed(self, session: Session, transaction: SessionTransaction) -> None:
@@ -150,9 +146,10 @@ class ScopeUnit(UnitObserver):
             self.reading.note_commit(self.progress, transaction.participants)
 
     def after_commit(self, session: Session, transaction: SessionTransaction) -> None:
+        observed: Any = session
         if transaction.nested:
             # a released savepoint shares the fate of what is around it
-            outer = _observed(session).savepoint()
+            outer = observed.savepoint()
             for callback in self.callbacks:
                 if callback.savepoint is transaction:
                     callback.savepoint = outer
@@ -160,9 +157,9 @@ class ScopeUnit(UnitObserver):
         self.commits += 1
         if self.had_work:
             self.progress.note()
-        if not (self.only_reads or self.is_told_later) and (self.callbacks or signals.after_commit.receivers):
+        if (self.callbacks or signals.after_commit.receivers) and self.told_with is None and not self.is_told_later:
             # (a callback may commit what it has read; the callbacks that wait are called when it returns)
-            _observed(session).tell_alone()
+            observed.tell_alone()
 
     def before_rollback(self, session: Session, transaction: SessionTransaction) -> None:
         if transaction.nested:
@@ -171,11 +168,12 @@ class ScopeUnit(UnitObserver):
         if transaction.participants.has_committed:
             # one database has committed and another one refused
             self.progress.note()
-        self.had_work = _observed(session).has_work()
+        observed: Any = session
+        self.had_work = observed.has_work()
         self.callbacks.clear()
 
     def after_rollback(self, session: Session, transaction: SessionTransaction) -> None:
-        if not transaction.nested and self.had_work and not self.only_reads:
+        if not transaction.nested and self.had_work and self.told_with is None:
             self.send_afterwards(session, signals.after_rollback, "the work is rolled back")
 
     def send_afterwards(self, session: Session, signal: NamedSignal, fact: str) -> bool:
@@ -226,7 +224,3 @@ class ScopeUnit(UnitObserver):
         finally:
             for session in sessions:
                 session.drop_changes(f"The after-commit callback {function!r}", tell=is_well)
-
-
-def _observed(session: Session) -> WebSession:
-    return cast("WebSession", session)

@@ -27,7 +27,7 @@ from flask_uow.web.config import DEFAULT_BIND, unknown_bind
 from flask_uow.web.ending import end_scope
 from flask_uow.web.outcome import CommitOn, CommitWhen, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.retry import check_attempts, pause, tell_attempts, wants_retry
-from flask_uow.web.scope import Scope, context_scope, current_request, open_block, request_context
+from flask_uow.web.scope import Scope, block_scope, context_scope, current_request, open_block, request_context
 from flask_uow.web.session import WebSession
 from flask_uow.web.unit import UnitOptions
 from flask_uow.web.views import is_view
@@ -104,7 +104,7 @@ def _engine(engines: Mapping[str | None, Engine], key: object) -> Engine:
 @contextmanager
 def open_unit(owner: UnitOfWork, app: Flask, options: UnitOptions) -> Iterator[Any]:
     """Give the Session of a new scope; committed when the block ends cleanly, rolled back when it raises."""
-    scope = Scope(owner, app, Kind.BLOCK, unit=options)
+    scope = block_scope(owner, app, options)
     error: BaseException | None = None
     with open_block(scope):
         try:
@@ -199,7 +199,7 @@ class Transactional:
     def _new_attempt(self, makes_response: bool, number: int) -> _Attempt:
         app = self._owner.current_app()
         commit_when = self._owner.state_of(app).settings.commit_when
-        scope = Scope(self._owner, app, Kind.BLOCK, unit=self._options())
+        scope = block_scope(self._owner, app, self._options())
         # a conflict with what a replica replays would come again
         scope.uses_primary = number > 1
         return _Attempt(scope, commit_when, makes_response)
@@ -258,7 +258,7 @@ class _Attempt:
                     if ended:
                         _hand_over(session, scope, session is usual)
                     else:
-                        session.end(scope.what)
+                        session.end(scope.kind)
 
     def _decide(self, error: BaseException | None) -> Outcome:
         response = self.result if isinstance(self.result, Response) else None
@@ -286,7 +286,7 @@ def _hand_over(session: WebSession, scope: Scope, is_usual: bool) -> None:
     :param is_usual: it is that of ``db.session``, and becomes the request's where that has none.
     """
     if current_request() is None:
-        session.end(scope.what)
+        session.end(scope.kind)
         return
     request_scope = context_scope(request_context(), scope.owner)
     if is_usual and request_scope.session is None and not (scope.unit and scope.unit.session_options):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from flask import abort
 
+from flask_uow.exc import DataError
 from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.web.pagination import DEFAULT_MAX_PER_PAGE, paginate
-from flask_uow.web.query import get_or_404
+from flask_uow.web.query import is_unknown_key
 from flask_uow.web.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -49,17 +49,14 @@ class ViewHelpers(Vocabulary):
         :param options: as for :meth:`Session.get`, ``populate_existing`` and ``with_for_update`` too.
         :raises DataError: for a key of another kind, such as a date for an Integer column.
         """
-        if options or populate_existing or with_for_update:
-            get: Any = partial(
-                self.session.get,
-                entity,
-                options=options,
-                populate_existing=populate_existing,
-                with_for_update=with_for_update,
-            )
-        else:
-            get = partial(self.session.get, entity)
-        found: T = get_or_404(get, ident, description)
+        found = None
+        try:
+            found = self.session.get(entity, ident, options, populate_existing, with_for_update)
+        except DataError as error:
+            if not is_unknown_key(error, ident):
+                raise
+        if found is None:
+            abort(404, description=description)
         return found
 
     @overload
