@@ -46,7 +46,8 @@ def finish(scope: Scope, outcome: Outcome, is_last: bool = False) -> None:
         if len(scope.sessions) > 1 or signals.before_commit.receivers:
             _commit_together(scope, is_last)
             return
-        _commit(scope.sessions[0], is_last)
+        for session in scope.sessions:
+            _commit(session, is_last)
     except BaseException:
         roll_back(scope)
         raise

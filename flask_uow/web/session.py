@@ -106,7 +106,7 @@ class WebSession(Session):
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
         transaction = self.current_transaction
         # one that a failed flush made inactive counts: committing it must fail
-        if transaction is not None and (transaction.participants or not transaction.is_active):
+        if transaction is not None and (transaction.participants.members or not transaction.is_active):
             return True
         return self.objects.has_changes()
 
@@ -122,7 +122,7 @@ class WebSession(Session):
 
     def has_connections(self) -> bool:
         """Return whether the current transaction has taken a connection."""
-        return self.current_transaction is not None and bool(self.current_transaction.participants)
+        return self.current_transaction is not None and bool(self.current_transaction.participants.members)
 
     def join_telling(self, others: Iterable[WebSession]) -> None:
         """Only read, too, where one of the ``others`` of the scope does."""
@@ -227,7 +227,8 @@ class WebSession(Session):
         finally:
             self._ended = kind
             # another class, so that a Session in use does not pay for the question whether it has ended
-            self.__class__ = self.ended_class
+            ended: Any = self
+            ended.__class__ = self.ended_class
 
     def savepoint(self) -> SessionTransaction | None:
         """Return the innermost savepoint, None outside of any."""
