@@ -17,7 +17,6 @@ from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from flask_uow.engine.dbapi_errors import lost_at_commit, translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.executing import execute_driver_sql, execute_statement
 from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, PREPARED, READING, Gate, opening_gate
@@ -66,9 +65,10 @@ class Connection(SendingConnection):
         # the transaction whose with block is running
         self._block: Transaction | None = None
         self.begins_implicitly = True
-        self._options = engine.get_execution_options()
+        self._options = engine.options
         # the attributes before: a connection that the pool gives nothing is finalized all the same, and asks for them
-        self._use(engine.pool.checkout(self) if record is None else record)
+        record = self._record = engine.pool.checkout(self) if record is None else record
+        self._cursor = record.cursor
 
     # -- options
 
@@ -271,7 +271,7 @@ class Connection(SendingConnection):
         :param for_reads: True where a first statement that only reads opens the transaction on SQLite too.
         :raises InvalidRequestError: when a transaction is open already.
         """
-        return self._open(Transaction(self), isolation_level, read_only=read_only, setup=setup, for_reads=for_reads)
+        return self._open(Transaction(self), isolation_level, read_only, setup, for_reads)
 
     def _begin_implicitly(self) -> bool:
         """Begin a transaction for a statement outside one; return False where each statement commits by itself."""
@@ -329,25 +329,38 @@ class Connection(SendingConnection):
         """
         return self._open(TwoPhaseTransaction(self, xid), **options)
 
-    def _open(self, transaction: T, isolation_level: str | None = None, **options: Any) -> T:
+    def _open(
+        self,
+        transaction: T,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        setup: Sequence[str] = (),
+        for_reads: bool = False,
+    ) -> T:
         if self._stack:
             self._end_unwritten()
         if self._gate is not None:
             self._refuse(self._gate)
         self._has_written = False
         dialect = self.dialect
-        level = dialect.check_isolation_level(isolation_level) if isolation_level else self.get_isolation_level()
+        if isolation_level:
+            level = dialect.check_isolation_level(isolation_level)
+        else:
+            level = self._options.get("isolation_level", self.engine.isolation_level)
         if level == AUTOCOMMIT:
-            if options.get("read_only") or isinstance(transaction, TwoPhaseTransaction):
+            if read_only or isinstance(transaction, TwoPhaseTransaction):
                 raise InvalidRequestError(
                     "with isolation_level='AUTOCOMMIT' there is no transaction that could be read only or prepared."
                 )
             self._stack.append(transaction)
             return transaction
-        self._gate = opening_gate(dialect, level, self._is_settled, **options)
-        transaction.is_read_only = bool(options.get("read_only"))
-        limit = transaction.commit_limit = dialect.statement_timeout(options.get("setup", ()))
+        self._gate = opening_gate(dialect, level, self._is_settled(), read_only, setup, for_reads)
+        transaction.is_read_only = read_only
+        limit = dialect.usual_timeout
+        if setup:
+            limit = dialect.statement_timeout(setup, limit)
         if limit is not None:
+            transaction.commit_limit = limit
             self._cursor = dialect.timed(self._cursor, limit)
         self._stack.append(transaction)
         return transaction
@@ -402,7 +415,7 @@ class Connection(SendingConnection):
         if not self.dialect.written_sql:
             return self.may_have_written or not self.dialect.is_server
         found: list[bool] = []
-        self._control(lambda cursor: found.append(self.dialect.has_written(cursor)), self.dialect.written_sql)
+        self._control(lambda: found.append(self.dialect.has_written(self._cursor)), self.dialect.written_sql)
         return found[0]
 
     def is_rolled_back_later(self) -> bool:
@@ -518,8 +531,6 @@ class Connection(SendingConnection):
         self._end_stack()
 
     def _commit_now(self, transaction: Transaction) -> None:
-        record = self._record
-        assert record is not None
         start = time.perf_counter()
         try:
             if transaction.commit_limit is None:
@@ -527,16 +538,10 @@ class Connection(SendingConnection):
             else:
                 self.dialect.commit_within(self._cursor, transaction.commit_limit)
         except self.dialect.errors as error:
-            if self.dialect.is_ambiguous(error):
-                self._fail(error, "COMMIT", ())
-            if not self.dialect.is_lost(error, record.raw):
-                raise translate(error, "COMMIT", ()) from error
-            record.broken = True
-            self._gate = LOST
-            self.engine.pool.discard_idle()
-            raise lost_at_commit(error, transaction.is_read_only or not self.may_have_written) from error
+            self._fail_to_commit(error, transaction.is_read_only)
         self._has_begun = False
-        self._notify("COMMIT", time.perf_counter() - start, "transaction")
+        if self._listeners.after_execute:
+            self._notify("COMMIT", time.perf_counter() - start, "transaction")
 
     def end_savepoints(self) -> None:
         """Make what was done in savepoints part of the transaction, which is to be prepared.
@@ -545,7 +550,7 @@ class Connection(SendingConnection):
         :raises ResourceClosedError: where the connection is gone.
         """
         if len(self._stack) > 1:
-            self._end_stack(self._stack[1])
+            self._end_stack(1)
         if self._gate is not None and self._gate.refusal is not None:
             self._refuse(self._gate)
 
@@ -593,11 +598,11 @@ class Connection(SendingConnection):
 
     def _release_savepoint(self, nested: NestedTransaction) -> None:
         self.run_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
-        self._end_stack(nested)
+        self._end_stack(self._stack.index(nested))
         self._has_written = self._has_written or nested.had_written
 
     def _rollback_to_savepoint(self, nested: NestedTransaction) -> None:
-        self._end_stack(nested)
+        self._end_stack(self._stack.index(nested))
         self._has_written = nested.had_written
         record = self._record
         if record is None or record.broken or self._gate is FAILED:
@@ -607,20 +612,22 @@ class Connection(SendingConnection):
         # ROLLBACK TO leaves the savepoint itself in place
         self._send_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
 
-    def _end_stack(self, first: Transaction | None = None) -> None:
-        """Mark ``first`` (the outermost when None) and everything within it as ended."""
-        start = self._stack.index(first) if first is not None else 0
-        for transaction in self._stack[start:]:
+    def _end_stack(self, start: int = 0) -> None:
+        """Mark the transaction at a place of the stack, and everything within it, as ended."""
+        stack = self._stack
+        for transaction in stack[start:]:
             transaction.is_active = False
             if transaction.commit_limit is not None:
                 self._cursor = self.dialect.untimed(self._cursor)
-        del self._stack[start:]
+        del stack[start:]
+        gate = self._gate
         # BEGIN has never gone out, and is not due any more
-        if not self._stack and self._gate is not None and self._gate.refusal is None:
+        if gate is not None and gate.refusal is None and not stack:
             self._gate = None
 
     def _forget(self, gate: Gate) -> None:
-        self._end_stack()
+        if self._stack:
+            self._end_stack()
         self._record = None
         self._cursor = None
         self._gate = gate

@@ -83,6 +83,7 @@ class Engine:
     :ivar listeners: functions called around each statement.
     :ivar compiled_cache: compiled statements by their shape.
     :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
+    :ivar options: the options of all that its connections execute; see :meth:`execution_options`.
     :ivar is_replica: True where it is a read replica of another engine: what is sent there must not write.
     :ivar where_is_table: tells of a table that is missing where it is to be found, None where that is not known; said by the same error.
     """
@@ -105,7 +106,7 @@ class Engine:
         self.is_replica = False
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
-        self._execution_options: Mapping[str, Any] = {}
+        self.options: Mapping[str, Any] = {}
         # an engine with other options keeps the one whose connections it uses
         self._original: Engine | None = None
         engines.add(self)
@@ -186,8 +187,8 @@ class Engine:
         # engine
         made = Engine.__new__(Engine)
         made.__dict__.update(self.__dict__)
-        made._execution_options = {**self._execution_options, **options}
-        made.isolation_level = made._execution_options.get("isolation_level", self.isolation_level)
+        made.options = {**self.options, **options}
+        made.isolation_level = made.options.get("isolation_level", self.isolation_level)
         made._original = self
         return made
 
@@ -198,8 +199,8 @@ class Engine:
         """
         if "isolation_level" in options:
             options["isolation_level"] = self.dialect.check_isolation_level(options["isolation_level"])
-        self._execution_options = {**self._execution_options, **options}
-        self.isolation_level = self._execution_options.get("isolation_level", self.isolation_level)
+        self.options = {**self.options, **options}
+        self.isolation_level = self.options.get("isolation_level", self.isolation_level)
 
     def clear_compiled_cache(self) -> None:
         """Forget all compiled statements; they are compiled again when they are executed next."""
@@ -217,7 +218,7 @@ class Engine:
 
     def get_execution_options(self) -> Mapping[str, Any]:
         """Return the options that are set."""
-        return self._execution_options
+        return self.options
 
     @property
     def echo(self) -> Echo:

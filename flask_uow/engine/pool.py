@@ -414,20 +414,33 @@ class Pool:
         """
         try:
             if record.raw is None:
-                raw = self._connector.connect()
-                record.open(raw, self._connector.cursor(raw))
-                self._refusals = 0
-                if self._listeners:
-                    self._tell_of_connection(record)
-                self._settle(record)
+                self._open(record)
                 return True
-            ready = self._is_reusable(record) if record.is_dirty else self._is_usable(record)
+            now = time.monotonic()
+            if record.is_dirty:
+                ready = self._is_reusable(record)
+            # monotonic, so that a clock that is set does not age connections
+            elif now - record.created > self._recycle or record.generation != self._generation:
+                ready = False
+            # what has arrived may also be a notice or a changed setting, so the connection is asked
+            elif now - record.returned >= self._ping_after or not self._connector.is_quiet(record.raw):
+                ready = self._connector.ping(record.raw)
+            else:
+                return True
         except BaseException:
             self._remove(record)
             raise
         if not ready:
             self._remove(record)
         return ready
+
+    def _open(self, record: PooledConnection) -> None:
+        raw = self._connector.connect()
+        record.open(raw, self._connector.cursor(raw))
+        self._refusals = 0
+        if self._listeners:
+            self._tell_of_connection(record)
+        self._settle(record)
 
     def _settle(self, record: PooledConnection) -> None:
         # one that is used once gains nothing by it, and what listens to new connections may have set the same, and means it
@@ -442,31 +455,21 @@ class Pool:
         self._tell("connect", record)
         self._connector.reset(record.raw)
 
-    def _is_usable(self, record: PooledConnection) -> bool:
-        now = time.monotonic()
-        # monotonic, so that a clock that is set does not age connections
-        if now - record.created > self._recycle or record.generation != self._generation:
-            return False
-        if now - record.returned >= self._ping_after or not self._connector.is_quiet(record.raw):
-            # what has arrived may also be a notice or a changed setting, so the connection is asked
-            return self._connector.ping(record.raw)
-        return True
-
     def _is_reusable(self, record: PooledConnection) -> bool:
         """Roll back what is open, and undo what was set, so that another can use the connection; return False when that cannot be."""
         record.holder = None
         if record.broken or not self._connector.reset(record.raw):
             return False
-        # a statement that leaves something in the session has marked the record; others are spared the round trip
-        must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
-        # what listens to new connections has set something that cleaning would undo
-        if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
-            return False
-        if must_clean or record.marks:
+        if record.marks or self._always_cleans:
+            # a statement that leaves something in the session has marked the record; others are spared the round trip
+            must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
+            # what listens to new connections has set something that cleaning would undo
+            if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
+                return False
             # cleaning undoes our settings too, and a function whose text nobody sees may have set anything; to make them again now would cost
             # another round trip, while each transaction can make its own
             record.is_settled = False
-        record.marks = 0
+            record.marks = 0
         record.is_dirty = False
         # of an older generation where the pool was told, while it was lent, to discard what it has
         return record.generation == self._generation

@@ -15,7 +15,7 @@ import time
 import weakref
 from abc import abstractmethod
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -26,8 +26,17 @@ __all__ = ["INSIDE", "Connector", "Holder", "PooledConnection", "Temporary", "Us
 # frames of the project itself, and of with statements over its generators, are not where a connection was asked for
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 INSIDE = (_PACKAGE, contextlib.__file__)
-# whether a file is such a one; there are as many as a program has modules
-_inside: dict[str, bool] = {}
+
+
+class _Inside(dict[str, bool]):
+    """Whether a file is such a one; there are as many as a program has modules."""
+
+    def __missing__(self, name: str) -> bool:
+        is_inside = self[name] = name.startswith(INSIDE)
+        return is_inside
+
+
+_inside = _Inside()
 
 
 @runtime_checkable
@@ -124,7 +133,7 @@ class PooledConnection:
     """
 
     __slots__ = (
-        "__weakref__", "_asked_by", "_asked_line", "_lease", "_thread", "acquired", "apart", "broken", "created", "cursor", "generation",
+        "__weakref__", "_asked_at", "_asked_by", "_lease", "_thread", "acquired", "apart", "broken", "created", "cursor", "generation",
         "holder", "info", "inherited", "is_dirty", "is_settled", "marks", "number", "raw", "returned",
     )  # fmt: skip
 
@@ -143,7 +152,7 @@ class PooledConnection:
         self.marks = 0
         self.holder: Callable[[], str] | None = None
         self._asked_by: CodeType | None = None
-        self._asked_line = 0
+        self._asked_at = 0
         self._thread = 0
         # who has it: the last one, where that one is alive; empty while it is idle. A new dict for each time that it is lent
         self._lease: dict[int, Holder] = {}
@@ -210,26 +219,32 @@ class PooledConnection:
         self.acquired = time.monotonic()
         self.holder = None
         self._thread = threading.get_ident()
-        frame = sys._getframe(1)
-        while frame.f_back is not None:
-            name = frame.f_code.co_filename
-            is_inside = _inside.get(name)
-            if is_inside is None:
-                is_inside = _inside[name] = name.startswith(INSIDE)
-            if not is_inside:
-                break
+        # the line is counted when somebody asks for it, for this is done at each checkout
+        frame: FrameType | None = sys._getframe(1)
+        inside = _inside
+        while frame is not None and inside[frame.f_code.co_filename]:
             frame = frame.f_back
-        # the code and the line: the frame itself would keep the locals of a request alive
+        if frame is None:
+            # a thread or greenlet that begins inside
+            frame = sys._getframe(1)
+        # the code and the place in it: the frame itself would keep the locals of a request alive
         self._asked_by = frame.f_code
-        self._asked_line = frame.f_lineno
+        self._asked_at = frame.f_lasti
 
     def describe_holder(self, now: float) -> str:
         """Return who has the connection, for how long, and where it was taken."""
         who = self.holder() if self.holder is not None else "no request"
         code = self._asked_by
         where = (
-            f"{code.co_filename}:{self._asked_line} in {code.co_qualname}" if code is not None else "an unknown place"
+            f"{code.co_filename}:{_line_of(code, self._asked_at)} in {code.co_qualname}"
+            if code is not None
+            else "an unknown place"
         )
         # whoever is told so waits for itself
         own = ", by this very thread" if self._thread == threading.get_ident() else ""
         return f"{who}, for {now - self.acquired:.1f} s, acquired at {where}{own}"
+
+
+def _line_of(code: CodeType, place: int) -> int:
+    """Return the line of an instruction, that of the function where it has none."""
+    return next((line for start, end, line in code.co_lines() if start <= place < end and line), code.co_firstlineno)

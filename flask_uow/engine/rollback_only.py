@@ -185,6 +185,8 @@ class _SavepointConnection(Connection):
         super().__init__(engine, record)
         self._outer = outer
         self._name = ""
+        # a savepoint goes out by itself, over the cursor of the outer transaction, and may write whatever it is to be
+        self._begins_with_statement = False
         # its own cursor: several connections may have rows to read at once
         self._cursor = engine.pool.new_cursor(record.raw)
 
@@ -223,11 +225,6 @@ class _SavepointConnection(Connection):
             return nullcontext()
         return self._outer.guard(commits=write)
 
-    @property
-    def _begins_with_statement(self) -> bool:
-        # a savepoint goes out by itself, over the cursor of the outer transaction, and may write whatever it is to be
-        return False
-
     def _open_now(self) -> None:
         super()._open_now()
         self._outer.began(self._name)
@@ -237,13 +234,19 @@ class _SavepointConnection(Connection):
     def is_rolled_back_later(self) -> bool:
         return True
 
-    def _open(self, transaction: T, isolation_level: str | None = None, **options: Any) -> T:
-        opened = super()._open(transaction, isolation_level, **options)
+    def _open(
+        self,
+        transaction: T,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        setup: Sequence[str] = (),
+        for_reads: bool = False,
+    ) -> T:
+        opened = super()._open(transaction, isolation_level, read_only, setup, for_reads)
         if self._gate is None:  # AUTOCOMMIT: each statement is by itself
             return opened
         self._name = self._outer.next_name()
-        for_reads = bool(options.get("for_reads"))
-        self._gate = Gate(f"SAVEPOINT {self._name}", for_reads, bool(options.get("read_only")))
+        self._gate = Gate(f"SAVEPOINT {self._name}", for_reads, read_only)
         return opened
 
     def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:

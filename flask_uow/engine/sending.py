@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from flask_uow.engine.dbapi_errors import HIDDEN, translate
+from flask_uow.engine.dbapi_errors import HIDDEN, lost_at_commit, translate
 from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening, settings_gate
 from flask_uow.engine.listeners import Kind, StatementEvent
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
@@ -52,7 +53,7 @@ class SendingConnection:
 
     __slots__ = (
         "__weakref__",
-        "_awaits_standbys",
+        "_begins_with_statement",
         "_cursor",
         "_gate",
         "_has_begun",
@@ -75,17 +76,13 @@ class SendingConnection:
         self.dialect = engine.dialect
         self._listeners = engine.listeners
         self._known_marks = engine.dialect.known_marks
-        self._awaits_standbys = engine.dialect.awaits_standbys
         self._gate = None
         self._has_begun = False
         self._has_written = False
         self._stack = []
         self._cursor: Any = None
-
-    def _use(self, record: PooledConnection) -> None:
-        """Send over a connection of the pool from now on."""
-        self._record = record
-        self._cursor = record.cursor
+        # where BEGIN travels with the first statement the database itself knows a read-only transaction
+        self._begins_with_statement = self.dialect.begins_with_statement
 
     def in_transaction(self) -> bool:
         """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
@@ -122,7 +119,7 @@ class SendingConnection:
             list of them. None returns the driver's tuples.
         :raises DBAPIError: what the driver reported, translated.
         """
-        if write:
+        if write and not self._has_written:
             self._note_write(sql)
         # by the statement alone, before BEGIN is put in front of it
         marks = self._known_marks.get(sql)
@@ -130,7 +127,7 @@ class SendingConnection:
             sql = self._pass_gate(sql, write)
             # outside a transaction the server commits with the statement; whether standbys have confirmed that is told
             # by a warning
-            if self._awaits_standbys and not self._has_begun:
+            if not self._has_begun and self.dialect.awaits_standbys:
                 return self._send_alone(self._fetch, sql, params)
         if marks != 0:
             self._note_marks(sql, params)
@@ -161,12 +158,12 @@ class SendingConnection:
 
     def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
         """Send a statement and return the number of rows it changed, -1 where unknown; parameters as in fetch_all."""
-        if write:
+        if write and not self._has_written:
             self._note_write(sql)
         marks = self._known_marks.get(sql)
         if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
-            if self._awaits_standbys and not self._has_begun:
+            if not self._has_begun and self.dialect.awaits_standbys:
                 return self._send_alone(self._execute, sql, params)
         if marks != 0:
             self._note_marks(sql, params)
@@ -186,7 +183,7 @@ class SendingConnection:
 
         :returns: the rows changed in all, -1 where the driver does not know (psycopg2).
         """
-        if write:
+        if write and not self._has_written:
             self._note_write(sql)
         if self._gate is not None:
             self._pass_gate_alone(sql, write)
@@ -194,7 +191,7 @@ class SendingConnection:
             # the parameters may decide (set_config), so every set is looked at
             for params in list_of_params:
                 self._note_marks(sql, params)
-        if self._awaits_standbys and not self._has_begun:
+        if not self._has_begun and self.dialect.awaits_standbys:
             return self._send_alone(self._execute_many, sql, list_of_params, many=True)
         if self._listeners.is_heard:
             return self._observe(self._execute_many, sql, list_of_params, True)
@@ -221,10 +218,11 @@ class SendingConnection:
             raise InvalidRequestError(
                 f"COPY cannot be used on {self.dialect.name} here: it needs PostgreSQL, and psycopg2 without a wait callback."
             )
-        self._note_write(sql)
+        if not self._has_written:
+            self._note_write(sql)
         if self._gate is not None:
             self._pass_gate_alone(sql, True)
-        if self._awaits_standbys and not self._has_begun:
+        if not self._has_begun and self.dialect.awaits_standbys:
             return self._send_alone(lambda text, _: self._copy_alone(text, source), sql, ())
         if self._listeners.is_heard:
             return self._observe(lambda text, _: self._copy(text, source), sql, (), False)
@@ -274,7 +272,7 @@ class SendingConnection:
 
     def run_on(self, cursor: DBAPICursor, sql: str, params: Sequence[Any], *, write: bool) -> None:
         """Send a statement over a cursor from :meth:`new_cursor`."""
-        if write:
+        if write and not self._has_written:
             self._note_write(sql)
         marks = self._known_marks.get(sql)
         if self._gate is not None or not self._has_begun:
@@ -286,7 +284,7 @@ class SendingConnection:
             cursor.execute(text, values)
             return cursor.rowcount
 
-        if self._awaits_standbys and not self._has_begun:
+        if not self._has_begun and self.dialect.awaits_standbys:
             self._send_alone(send, sql, params)
             return
         if self._listeners.is_heard:
@@ -335,14 +333,13 @@ class SendingConnection:
     # -- inside: before and after a statement
 
     def _note_write(self, sql: str) -> None:
-        if not self._has_written:
-            self._has_written = sql.lstrip()[:4].upper() not in _LEAVE_NOTHING
+        self._has_written = sql.lstrip()[:4].upper() not in _LEAVE_NOTHING
 
     def _pass_gate(self, sql: str, write: bool) -> str:
         """Do what must happen before a statement; return the text to send in its place."""
         gate = self._gate
         if gate is None:
-            return sql if self._is_settled else self.dialect.by_itself(sql)
+            return sql if self._is_settled() else self.dialect.by_itself(sql)
         if gate.refusal is not None:
             self._refuse(gate)
         # On SQLite a read goes out by itself until something is written: it takes no lock, and sees what is newest. On
@@ -357,13 +354,12 @@ class SendingConnection:
         # before the statement goes out; _fail() puts the gate back where BEGIN turns out not to have been executed
         self._gate = None
         self._has_begun = True
-        if gate.begin_sql:
+        if gate.begin_sql and self._listeners.after_execute:
             self._notify(gate.begin_sql, 0.0, "transaction")
         return Opening(f"{gate.sent};\n{sql}", sql, gate)
 
-    @property
     def _is_settled(self) -> bool:
-        """True where the session has the settings that values depend on, and no statement may have changed them since the connection was lent."""
+        """Return True where the session has the settings that values depend on, and no statement may have changed them since the connection was lent."""
         record = self._record
         return record is not None and record.is_settled and not record.marks and self.dialect.is_settled(record.raw)
 
@@ -398,11 +394,6 @@ class SendingConnection:
             self._open_now()
         else:
             self._pass_gate(sql, write)
-
-    @property
-    def _begins_with_statement(self) -> bool:
-        """True where BEGIN travels with the first statement, and the database itself knows a read-only transaction."""
-        return self.dialect.begins_with_statement
 
     def _open_now(self) -> None:
         """Send BEGIN by itself."""
@@ -471,6 +462,22 @@ class SendingConnection:
         raise translate(
             error, statement, params, connection_invalidated=lost, cure=cure, from_replica=self.engine.is_replica
         ) from error
+
+    def _fail_to_commit(self, error: Exception, is_read_only: bool) -> NoReturn:
+        """The same for an error of COMMIT.
+
+        :param is_read_only: True for a transaction that was begun as one that must not write.
+        """
+        record = self._record
+        assert record is not None
+        if self.dialect.is_ambiguous(error):
+            self._fail(error, "COMMIT", ())
+        if not self.dialect.is_lost(error, record.raw):
+            raise translate(error, "COMMIT", ()) from error
+        record.broken = True
+        self._gate = LOST
+        self.engine.pool.discard_idle()
+        raise lost_at_commit(error, is_read_only or not self.may_have_written) from error
 
     def _execute(self, sql: str, params: object) -> int:
         cursor = self._cursor
@@ -547,7 +554,7 @@ class SendingConnection:
         :raises CommitOutcomeUnknown: when it is prepared, and no other server has confirmed it where it was to wait for one.
         :raises DBAPIError: when the database refuses.
         """
-        self._control(lambda cursor: self.dialect.prepare(cursor, xid, limit), f"PREPARE TRANSACTION '{xid}'")
+        self._control(partial(self.dialect.prepare, self._cursor, xid, limit), f"PREPARE TRANSACTION '{xid}'")
 
     def finish_prepared(self, xid: str, commit: bool, limit: float | None = None) -> None:
         """Commit or roll back a transaction that was prepared over another connection. This one must be in no transaction.
@@ -557,21 +564,22 @@ class SendingConnection:
         :raises ProgrammingError: when there is none of that name.
         """
         sql = f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{xid}'"
-        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, commit, limit), sql)
+        self._control(partial(self.dialect.finish_prepared, self._cursor, xid, commit, limit), sql)
 
     def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:
-        self._control(lambda cursor: cursor.execute(sql), sql if shown is None else shown)
+        self._control(partial(self._cursor.execute, sql), sql if shown is None else shown)
 
-    def _control(self, send: Callable[[Any], object], sql: str) -> None:
-        """Have ``send`` control the transaction over the cursor; ``sql`` is what messages and listeners are shown."""
-        shown = sql.statement if isinstance(sql, Opening) else sql
+    def _control(self, send: Callable[[], object], sql: str) -> None:
+        """Have ``send`` control the transaction; ``sql`` is what messages and listeners are shown."""
         start = time.perf_counter()
         try:
-            send(self._cursor)
+            send()
         except self.dialect.errors as error:
             self._fail(error, sql, ())
-        if shown:
-            self._notify(shown, time.perf_counter() - start, "transaction")
+        if self._listeners.after_execute:
+            shown = sql.statement if isinstance(sql, Opening) else sql
+            if shown:
+                self._notify(shown, time.perf_counter() - start, "transaction")
 
 
 def _lacks_expansion(message: str, statement: str, params: object) -> bool:

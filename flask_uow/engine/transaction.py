@@ -47,8 +47,9 @@ class Transaction:
         :raises DBAPIError: when the database refuses (a deferred constraint, a serialization failure); the transaction
             is rolled back then.
         """
-        self._check_active("commit")
-        self._commit()
+        if not self.is_active:
+            raise self._ended("commit")
+        self.connection._commit_root(self)
 
     def rollback(self) -> None:
         """Roll back, savepoints inside included; nothing happens when the transaction has ended already."""
@@ -57,18 +58,14 @@ class Transaction:
 
     close = rollback
 
-    def _commit(self) -> None:
-        self.connection._commit_root(self)
-
     def _rollback(self) -> None:
         self.connection._rollback_root(self)
 
-    def _check_active(self, verb: str) -> None:
-        if not self.is_active:
-            raise InvalidRequestError(
-                f"cannot {verb} this transaction: it has ended already, by commit(), rollback() or the end of the one "
-                "around it. Begin another one with connection.begin()."
-            )
+    def _ended(self, verb: str) -> InvalidRequestError:
+        return InvalidRequestError(
+            f"cannot {verb} this transaction: it has ended already, by commit(), rollback() or the end of the one "
+            "around it. Begin another one with connection.begin()."
+        )
 
     def __enter__(self) -> Self:
         self.connection.enter_block(self)
@@ -99,7 +96,9 @@ class NestedTransaction(Transaction):
         self.name = name
         self.had_written = had_written
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        if not self.is_active:
+            raise self._ended("commit")
         self.connection._release_savepoint(self)
 
     def _rollback(self) -> None:

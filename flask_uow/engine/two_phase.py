@@ -53,7 +53,8 @@ class TwoPhaseTransaction(Transaction):
         :raises DBAPIError: when the database refuses; the transaction is rolled back.
         :raises OperationalError: when no other server has confirmed it where it was to wait for one; it is prepared, and to be rolled back.
         """
-        self._check_active("prepare")
+        if not self.is_active:
+            raise self._ended("prepare")
         if self.is_prepared:
             return
         connection = self.connection
@@ -85,11 +86,11 @@ class TwoPhaseTransaction(Transaction):
         """Give the connection, for transactions of its own, while this one is prepared."""
         return self.connection.between_transactions()
 
-    def _commit(self) -> None:
-        if self.is_prepared:
+    def commit(self) -> None:
+        if self.is_active and self.is_prepared:
             self._finish(commit=True)
         else:
-            super()._commit()
+            super().commit()
 
     def _rollback(self) -> None:
         if self.is_prepared:

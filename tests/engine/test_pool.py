@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
+import inspect
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from flask_uow.engine import create_engine
+from flask_uow import Session, select
+from flask_uow.engine import Connection, create_engine
 from flask_uow.engine.pool import Pool, PooledConnection
 from flask_uow.exc import ArgumentError, OperationalError, TimeoutError
 
@@ -247,6 +251,38 @@ def test_a_time_out_names_who_holds_the_connections_for_how_long_and_where(
     assert lines[2].startswith("- no request, for 0.0 s, acquired at ")
     pool.checkin(first)
     assert pool.checkout() is first
+
+
+def test_whoever_holds_a_connection_is_told_by_the_line_that_asked_for_it(database_uri: str) -> None:
+    engine = create_engine(database_uri)
+
+    def ask() -> tuple[Connection, int]:
+        # the line of the call, behind whichever functions of the package
+        connection = engine.connect()
+        return connection, inspect.getsourcelines(ask)[1] + 2
+
+    with engine.begin(), Session(engine) as session:
+        connection, line = ask()
+        session.scalar(select(1))
+        places = [holder.partition("acquired at ")[2] for holder in engine.pool.holders()]
+        connection.close()
+    name = inspect.currentframe().f_code.co_qualname  # type: ignore[union-attr]
+    here = f"{__file__}:{{}} in {name}, by this very thread"
+    assert places == [
+        here.format(line + 3),
+        f"{__file__}:{line} in {name}.<locals>.ask, by this very thread",
+        here.format(line + 5),
+    ]
+    engine.dispose()
+
+
+def test_a_connection_may_be_asked_for_where_no_function_of_the_application_is(connector: FakeConnector) -> None:
+    pool = Pool(connector)
+    _thread.start_new_thread(pool.checkout, ())
+    deadline = time.monotonic() + 30
+    while not any(" in Pool." in line for line in pool.holders()):
+        assert time.monotonic() < deadline, pool.holders()
+        time.sleep(0.001)
 
 
 def test_a_time_out_of_a_large_pool_names_the_oldest_holders(connector: FakeConnector) -> None:

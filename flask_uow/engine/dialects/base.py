@@ -60,6 +60,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
     :ivar tells_rowid: True where the cursor tells the number of the row that was inserted, and a single integer key is that number.
     :ivar awaits_standbys: True where a commit may wait for other servers, which may fail to confirm it.
+    :ivar usual_timeout: seconds after which a statement ends by itself, as the URL (or what it names) says; None for never.
     :ivar written_sql: what :meth:`has_written` asks the database, as the log shows it.
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_sequences: True where the database has sequences.
@@ -112,6 +113,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
         self.lacks: frozenset[str] = frozenset()
         self.known_marks: dict[str, int] = {}
         self.opening_gates: dict[Hashable, Gate] = {}
+        self.usual_timeout: float | None = None
         self.creator: Callable[[], RawT] | None = None
         self.json_serializer: Callable[[Any], str | bytes] | None = None
         self.json_deserializer: Callable[[Any], Any] | None = None
@@ -310,7 +312,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
         """Return True when a transaction of that level opens at its first statement even if that only reads."""
 
     def statement_timeout(self, setup: Sequence[str], otherwise: float | None = None) -> float | None:
-        """Return the statement time-out in seconds that the statements of a transaction's setup, or the URL, ask for; None for none.
+        """Return the statement time-out in seconds that statements of a transaction's setup ask for; None for none.
 
         :param otherwise: returned where the setup says nothing of it.
         """

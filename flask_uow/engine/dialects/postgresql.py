@@ -38,6 +38,7 @@ from flask_uow.engine.dialects.postgresql_session import (
     SESSION_SETTINGS,
     SETTINGS,
     SETTLE,
+    SETTLED,
     UNSETTLE,
     calls_only_readers,
     find_marks,
@@ -215,7 +216,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         for option, value in url.query.items():
             _check_option(option, value)
         self._parameters = self._connection_parameters()
-        self._statement_timeout = super().statement_timeout((str(self._parameters.get("options", "")),))
+        self.usual_timeout = self.statement_timeout((str(self._parameters.get("options", "")),))
         self._wanted_server: str | None = None
         self.batch = PostgreSQLBatchWriter(self)
         self._known_reads: dict[tuple[str, str], bool] = {}
@@ -330,7 +331,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         """Take note of what libpq was told by the URL, a service file or the environment."""
         wanted = told.get("target_session_attrs")
         self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
-        self._statement_timeout = super().statement_timeout((told.get("options", ""),))
+        self.usual_timeout = self.statement_timeout((told.get("options", ""),))
 
     def _set_for_session(self, raw: connection) -> None:
         with raw.cursor() as cursor:
@@ -348,8 +349,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
             return False
 
     def is_settled(self, raw: connection) -> bool:
-        told = raw.get_parameter_status
-        return all(told(name) == value for name, value in REPORTED)
+        return tuple(map(raw.get_parameter_status, REPORTED)) == SETTLED
 
     def unsettle(self, raw: connection) -> None:
         with raw.cursor() as cursor:
@@ -510,9 +510,6 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         # BEGIN travels with the statement, so that a read pays nothing for it
         return True
 
-    def statement_timeout(self, setup: Sequence[str], otherwise: float | None = None) -> float | None:
-        return super().statement_timeout(setup, self._statement_timeout if otherwise is None else otherwise)
-
     def commit(self, cursor: PsycopgCursor) -> None:
         raw = cursor.connection
         # something that can be read before anything was asked may be the server's last word: that it has ended the
@@ -526,7 +523,8 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
-        _check_confirmed(raw, _COMMITTED)
+        if raw.notices:
+            _check_confirmed(raw, _COMMITTED)
 
     def commit_within(self, cursor: PsycopgCursor, seconds: float) -> None:
         with _time_limit(cursor.connection, seconds):
@@ -535,11 +533,11 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
     def alone(self, raw: connection, send: Callable[[], T]) -> T:
         if raw.notices:
             del raw.notices[:]
-        if self._statement_timeout is None:
+        if self.usual_timeout is None:
             sent = send()
         else:
             # as in a transaction: the time-out is the statement's, which the server itself ends, and the commit's
-            with _time_limit(raw, 2 * self._statement_timeout):
+            with _time_limit(raw, 2 * self.usual_timeout):
                 sent = send()
         if raw.notices:
             _check_confirmed(raw, _COMMITTED_ALONE)

@@ -18,6 +18,7 @@ __all__ = [
     "REPORTED",
     "SESSION_SETTINGS",
     "SETTINGS",
+    "SETTLED",
     "SETTLE",
     "UNSETTLE",
     "calls_only_readers",
@@ -38,7 +39,8 @@ SETTLE = (
 )
 UNSETTLE = "RESET datestyle; RESET intervalstyle; RESET extra_float_digits; RESET timezone"
 # the settings of which the server tells the client each change, and what they are then: looking at them sends nothing
-REPORTED = (("DateStyle", "ISO, MDY"), ("IntervalStyle", "postgres"), ("TimeZone", "UTC"))
+REPORTED = ("DateStyle", "IntervalStyle", "TimeZone")
+SETTLED = ("ISO, MDY", "postgres", "UTC")
 
 # where a statement may begin: at the start of the text or behind a semicolon, after comments and brackets
 _BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
