@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_uow.orm.flush.half_made import half_made
 from flask_uow.orm.flush.keys import require_in_session
@@ -93,15 +93,27 @@ def _gather(changes: Changes, chosen: Collection[int] | None, waiting: dict[int,
     return work
 
 
-def _collected_relationships(mapper: Mapper) -> tuple[RelationshipProperty, ...]:
-    """Return the relationships of a mapper that new and changed objects are looked at for.
+class _OfFamily(NamedTuple):
+    """The relationships of a family that new and changed objects are looked at for.
 
     The foreign keys of other references are set when their rows are written, by ``carry_keys()``; and where the children of a collection know
     their parent, their own references say what to set.
+
+    :ivar collected: by mapper.
+    :ivar may_be_forgotten: True where there are collections whose members know their parent, and may have forgotten it by a rollback.
     """
-    found: tuple[RelationshipProperty, ...] | None = mapper.memo.get("collected")
+
+    collected: dict[Mapper, tuple[RelationshipProperty, ...]]
+    may_be_forgotten: bool
+
+
+def _relationships_of(base: Mapper) -> _OfFamily:
+    found: _OfFamily | None = base.memo.get("collected")
     if found is None:
-        found = mapper.memo["collected"] = tuple(filter(_is_collected, mapper.relationships.values()))
+        by_mapper = {mapper: tuple(filter(_is_collected, mapper.relationships.values())) for mapper in base.descendants}
+        may_be_forgotten = any(map(_has_members_that_know, base.descendants))
+        collected = {mapper: props for mapper, props in by_mapper.items() if props}
+        found = base.memo["collected"] = _OfFamily(collected, may_be_forgotten)
     return found
 
 
@@ -109,6 +121,14 @@ def _is_collected(prop: RelationshipProperty) -> bool:
     if prop.direction is Direction.MANY_TO_ONE:
         return prop.post_update and not prop.viewonly
     return not prop.viewonly and (prop.direction is Direction.MANY_TO_MANY or prop.reverse is None)
+
+
+def _has_members_that_know(mapper: Mapper) -> bool:
+    return any(_is_known_by_members(prop) for prop in mapper.relationships.values())
+
+
+def _is_known_by_members(prop: RelationshipProperty) -> bool:
+    return prop.direction is Direction.ONE_TO_MANY and prop.reverse is not None and not prop.viewonly
 
 
 class _Relationships:
@@ -128,16 +148,17 @@ class _Relationships:
         """Go through the relationships of new or changed objects."""
         # a copy: links to children bring in further families on the way
         for base, family in list(families.items()):
-            for mapper, objects in by_mapper(base, family).items():
-                for prop in _collected_relationships(mapper):
+            collected, may_be_forgotten = _relationships_of(base)
+            for mapper, objects in by_mapper(base, family).items() if collected else ():
+                for prop in collected.get(mapper, ()):
                     if prop.direction is Direction.MANY_TO_MANY:
                         self._pairs(prop, objects)
                     elif prop.direction is Direction.MANY_TO_ONE:
                         self._late_references(prop, objects)
                     else:
                         self._links(prop, objects)
-            if undone := [obj for obj in family if UNDONE in obj.__dict__]:
-                self._forgotten_parents(undone)
+            if may_be_forgotten:
+                self._forgotten_parents(family)
 
     def of_deleted(self) -> None:
         """Go through the relationships of the objects that are to be deleted."""
@@ -256,10 +277,10 @@ class _Relationships:
     def _forgotten_parents(self, parents: list[Any]) -> None:
         # the parents have kept their collections when their INSERTs were undone, and the members have forgotten them
         for parent in parents:
-            for prop in type(parent).__mapper__.relationships.values():
+            if UNDONE not in parent.__dict__:
+                continue
+            for prop in filter(_is_known_by_members, type(parent).__mapper__.relationships.values()):
                 back = prop.reverse
-                if back is None or prop.viewonly or prop.direction is not Direction.ONE_TO_MANY:
-                    continue
                 for child in related(parent, prop, load=False):
                     state: InstanceState = child.__dict__[STATE]
                     is_free = (

@@ -9,6 +9,7 @@ base's first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.dialects.batch import NewRows
@@ -16,7 +17,14 @@ from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.settle import accounts_of, enter_inserted, level_of, refuse_known_keys
 from flask_uow.orm.flush.tables import TableInsert, require_stored, table_insert
 from flask_uow.orm.flush.work import by_mapper
-from flask_uow.orm.mapping.mapped_table import MappedTable, is_expression, stored_value, take_texts
+from flask_uow.orm.mapping.mapped_table import (
+    MappedTable,
+    have_expressions,
+    is_expression,
+    kinds_of,
+    stored_value,
+    take_texts,
+)
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.mutables import write_composites
 from flask_uow.orm.symbols import STATE
@@ -61,7 +69,8 @@ def insert_objects(session: Session, base: Mapper, objects: list[Any]) -> None:
 
 def prepare(mapper: Mapper, objects: list[Any]) -> None:
     """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
-    require_stored(mapper, objects[0], "inserted")
+    if not mapper.stored:
+        require_stored(mapper, objects[0], "inserted")
     name, identity = mapper.discriminator, mapper.polymorphic_identity
     if name is not None and identity is not None and mapper.column_attrs[name].is_stored:
         for obj in objects:
@@ -191,19 +200,23 @@ def _insert_batch(session: Session, connection: Connection, insert: TableInsert,
     part, names, generated = insert.part, insert.names, insert.generated
     dicts = [obj.__dict__ for obj in objects]
     values = [[d.get(name) for d in dicts] for name in names]
-    has_expressions = take_texts(names, insert.integers, values, objects)
+    kinds = kinds_of(values)
+    # the common case costs one pass over the classes of the values
+    if str in kinds:
+        take_texts(names, insert.integers, values, objects)
     if insert.may_be_known:
         refuse_known_keys(session, type(objects[0]).__mapper__.base_mapper, objects)
     batch, columns = connection.dialect.batch, insert.columns
     keys: Sequence[Any] | None
-    if has_expressions or part.has_unmapped_expressions:
+    if have_expressions(kinds) or part.has_unmapped_expressions:
         keys = _insert_one_by_one(connection, part, names, objects, generated)
     else:
-        for name, column in zip(names, values, strict=True):
-            if None in column:
-                # the row has NULL there, so the object has None, and nothing is to be loaded
-                for d in dicts:
-                    d.setdefault(name, None)
+        if NoneType in kinds:
+            # the row has NULL there, so the object has None, and nothing is to be loaded
+            for name, column in zip(names, values, strict=True):
+                if None in column:
+                    for d in dicts:
+                        d.setdefault(name, None)
         if part.unmapped_defaults:
             columns = [*columns]
             part.add_unmapped_defaults(columns, values, len(dicts))

@@ -91,6 +91,7 @@ class TableUpdate:
     :ivar versioning: the version column, where this table has it.
     :ivar has_new_keys: the rows have the objects' new keys already, since the database has carried them there.
     :ivar made_anew: attributes that the database changes with each UPDATE by itself.
+    :ivar computed: attributes that SQL expressions make of the row.
     """
 
     part: MappedTable
@@ -102,6 +103,7 @@ class TableUpdate:
     versioning: Versioning | None
     has_new_keys: bool
     made_anew: list[str]
+    computed: tuple[str, ...]
 
     @classmethod
     def of(
@@ -135,6 +137,7 @@ class TableUpdate:
             versioning,
             has_new_keys,
             [name for name, column in columns.items() if column.server_onupdate is not None and name not in names],
+            mapper.computed_names,
         )
 
 

@@ -21,7 +21,14 @@ from flask_uow.orm.flush.tables import (
 )
 from flask_uow.orm.flush.unique_order import in_turns
 from flask_uow.orm.flush.unique_values import unique_names
-from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value, take_texts
+from flask_uow.orm.mapping.mapped_table import (
+    MappedTable,
+    have_expressions,
+    is_expression,
+    kinds_of,
+    stored_value,
+    take_texts,
+)
 from flask_uow.orm.state.history import is_changed
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
@@ -81,8 +88,9 @@ def update_objects(
                     update_objects(session, mapper, turn, are_in_turn=True, only=only)
                 return
     for names, members in by_columns.items():
-        require_stored(mapper, members[0], "updated")
         update = class_update(mapper, names)
+        if not update.tables:
+            require_stored(mapper, members[0], "updated")
         if update.moves_key:
             _refuse_missing_keys(mapper, members)
         for table in update.tables:
@@ -163,13 +171,16 @@ def update_batch(session: Session, mapper: Mapper, update: TableUpdate, objects:
         for obj, version in zip(objects, keys[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
-    has_expressions, columns = take_texts(names, update.integers, values, objects), update.columns
+    columns, kinds = update.columns, kinds_of(values)
+    # the common case costs one pass over the classes of the values
+    if str in kinds:
+        take_texts(names, update.integers, values, objects)
     if part.unmapped_onupdate:
         columns = [*columns]
         part.add_unmapped_onupdate(columns, values)
-        has_expressions = has_expressions or holds_expressions(values)
+        kinds = kinds_of(values)
     batch = connection.dialect.batch
-    if has_expressions or (len(keys) > 1 and has_null(keys)):
+    if have_expressions(kinds) or (len(keys) > 1 and has_null(keys)):
         for number, obj in enumerate(objects):
             _update_one(connection, part, names, obj, key, [column[number] for column in keys])
     # the keys that come back tell which rows somebody else has changed
@@ -184,7 +195,7 @@ def update_batch(session: Session, mapper: Mapper, update: TableUpdate, objects:
             gone = _without_row(connection, part, objects)
             raise stale_rows(part, "UPDATE of", objects, gone, found)
     # what the database itself changes with each UPDATE, or makes of the row by an expression, is loaded at the next access
-    for name in mapper.computed_names:
+    for name in update.computed:
         for obj in objects:
             if name not in (obj.__dict__[STATE].changes or ()):
                 obj.__dict__.pop(name, None)

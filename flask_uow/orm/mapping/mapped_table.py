@@ -128,33 +128,37 @@ _VALUES = frozenset(
 
 def holds_expressions(values: Iterable[Iterable[Any]]) -> bool:
     """Return True when SQL expressions are among values, given column by column: the database has to work them out."""
-    kinds = set(map(type, chain.from_iterable(values)))
+    return have_expressions(kinds_of(values))
+
+
+def kinds_of(values: Iterable[Iterable[Any]]) -> set[type]:
+    """Return the classes of values, given column by column."""
+    return set(map(type, chain.from_iterable(values)))
+
+
+def have_expressions(kinds: set[type]) -> bool:
+    """Return True when SQL expressions are of one of these classes."""
     return not kinds <= _VALUES and any(map(_stands_for_sql, kinds))
 
 
 def take_texts(
     names: Sequence[str], integers: Sequence[int], values: Sequence[list[Any]], objects: Sequence[Any]
-) -> bool:
+) -> None:
     """Make ints of the texts among the values of integer columns, in the objects too: identities are made of them.
 
     They are looked at when they are written, and not when they are assigned, since assignments are many.
 
     :param integers: the places of integer columns among ``names``.
     :param values: the values of ``names``, column by column.
-    :returns: True when SQL expressions are among the values: the database has to work them out.
     """
-    # the common case costs one pass over the classes of the values
-    kinds = set(map(type, chain.from_iterable(values)))
-    if str in kinds:
-        for place in integers:
-            column = values[place]
-            if str not in map(type, column):
-                continue
-            for position, value in enumerate(column):
-                number = whole_number(value) if type(value) is str else None
-                if number is not None:
-                    column[position] = objects[position].__dict__[names[place]] = number
-    return not kinds <= _VALUES and any(map(_stands_for_sql, kinds))
+    for place in integers:
+        column = values[place]
+        if str not in map(type, column):
+            continue
+        for position, value in enumerate(column):
+            number = whole_number(value) if type(value) is str else None
+            if number is not None:
+                column[position] = objects[position].__dict__[names[place]] = number
 
 
 def is_expression(value: object) -> bool:

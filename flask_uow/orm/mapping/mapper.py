@@ -368,7 +368,8 @@ class Mapper(InspectedMapper):
             raise ArgumentError(
                 f"{self.class_.__name__}.{name}: a column or a relationship() (or synonym(), composite() and the like) was expected, got {prop!r}."
             )
-        for mapper_ in self.descendants:
+        # what its ancestors have worked out of the whole family, too
+        for mapper_ in (*self.lineage, *self.descendants):
             mapper_.memo.clear()
         mapping_changed()
 

@@ -33,7 +33,6 @@ from flask_uow.orm.session.arguments import (
     refuse_token,
     with_options,
 )
-from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.orm_execute import told_of
 from flask_uow.orm.session.passthrough import PassThrough
@@ -60,22 +59,16 @@ T = TypeVar("T")
 
 
 class ExecutingSession(TransactionalSession):
-    """Base of :class:`~flask_uow.orm.session.session.Session`: statements, queries and the engines they go to.
+    """Base of :class:`~flask_uow.orm.session.session.Session`: statements, queries and the engines they go to."""
 
-    :param bind_key_engines: engines by the bind keys of tables.
-    :param query_cls: the class of queries.
-    """
-
-    # the full Session has it
+    # the full Session has them
     batch_loading: bool
+    _query_cls: type[Query[Any]]
     # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
     _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
 
-    def __init__(self, binds: Binds, query_cls: type[Query[Any]], **options: Any) -> None:
-        super().__init__(**options)
-        self._binds = binds
-        self._finds_binds_by_mapper: bool | None = None
-        self._query_cls = query_cls
+    # None until it is decided
+    _finds_binds_by_mapper: bool | None = None
 
     @property
     def bind(self) -> Any:

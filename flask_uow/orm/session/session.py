@@ -103,19 +103,19 @@ class Session(ManyRowsSession):
     ) -> None:
         if not autobegin or enable_baked_queries or not future:
             check_arguments(autobegin, autocommit, enable_baked_queries, future)
+        self._binds = Binds(bind, binds, bind_key_engines)
+        self._query_cls = query_cls
         super().__init__(
-            Binds(bind, binds, bind_key_engines),
-            query_cls,
-            expire_on_commit=expire_on_commit,
-            accounting=_enable_transaction_accounting,
-            autocommit=autocommit,
-            autobegin=autobegin,
-            twophase=twophase,
-            join_mode=join_transaction_mode,
-            extension=extension,
-            observer=observer,
-            autoflush=autoflush,
-            weak_identity_map=weak_identity_map,
+            expire_on_commit,
+            _enable_transaction_accounting,
+            autocommit,
+            autobegin,
+            twophase,
+            join_transaction_mode,
+            extension,
+            observer,
+            autoflush,
+            weak_identity_map,
         )
         self.batch_loading = batch_loading
         self.router = None if routing is None else Router(routing)

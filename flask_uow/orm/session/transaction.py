@@ -240,7 +240,8 @@ class SessionTransaction:
                 level.commit()
         if self.status is _FAILED:
             raise self.inactive_error()
-        if self.status is _ACTIVE:
+        # the level of a flush has nothing to flush itself
+        if self.status is _ACTIVE and not (session.is_flushing and self.is_subtransaction):
             self._flush()
         if self.is_subtransaction:
             self._close()

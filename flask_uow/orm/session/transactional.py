@@ -12,7 +12,7 @@ from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension, session_hooks
 from flask_uow.orm.flush.changes import Automatic
 from flask_uow.orm.flush.flush import flush
-from flask_uow.orm.session.participants import check_join_mode
+from flask_uow.orm.session.participants import JOIN_MODES, check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.session.unit_observer import UnitObserver
 from flask_uow.orm.state.instance_state import instance_state
@@ -66,7 +66,7 @@ class TransactionalSession:
         self.autocommit = autocommit
         self.autobegin = autobegin
         self.twophase = twophase
-        self.join_transaction_mode = check_join_mode(join_mode)
+        self.join_transaction_mode = join_mode if join_mode == JOIN_MODES[0] else check_join_mode(join_mode)
         self.accounting = accounting
         self.hooks = session_hooks(type(self), extension)
         # True once what listens to this Session alone has hooks of its own
@@ -327,7 +327,7 @@ class TransactionalSession:
 
         :raises InvalidRequestError: when the transaction has failed and was not rolled back yet.
         """
-        current = self.transaction
+        current = self.current_transaction or self.transaction
         if current is not None and not current.is_active:
             raise current.inactive_error()
         level = self.current_transaction = SessionTransaction(self._whole(), current)

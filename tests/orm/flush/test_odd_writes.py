@@ -18,6 +18,7 @@ from flask_uow import (
     Session,
     SessionExtension,
     StaleDataError,
+    String,
     Table,
     func,
     mapper,
@@ -249,3 +250,38 @@ def test_a_hook_that_never_rests_is_reported(make_session: Any) -> None:
     with pytest.raises(InvalidRequestError, match="100 flushes"):
         session.commit()
     session.rollback()
+
+
+def test_a_relationship_that_a_subclass_gets_after_a_flush_is_written(engine: Engine, registry: Registry) -> None:
+    metadata = MetaData()
+    animal = Table("animal", metadata, Column("id", Integer, primary_key=True), Column("kind", String(10)))
+    toy = Table("toy", metadata, Column("id", Integer, primary_key=True))
+    has = Table(
+        "dog_toy",
+        metadata,
+        Column("dog_id", ForeignKey("animal.id"), primary_key=True),
+        Column("toy_id", ForeignKey("toy.id"), primary_key=True),
+    )
+
+    class Animal:
+        pass
+
+    class Dog(Animal):
+        toys: Any
+
+    class Toy:
+        pass
+
+    mapper(Animal, animal, polymorphic_on=animal.c.kind, polymorphic_identity="animal", registry=registry)
+    dogs = mapper(Dog, inherits=Animal, polymorphic_identity="dog", registry=registry)
+    mapper(Toy, toy, registry=registry)
+    metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Dog(), Toy()])
+        session.commit()
+        dogs.add_property("toys", relationship(Toy, secondary=has))
+        dog = session.query(Dog).one()
+        dog.toys.append(session.query(Toy).one())
+        session.commit()
+        assert session.execute(has.select()).all() == [(1, 1)]
+    metadata.drop_all(engine)
