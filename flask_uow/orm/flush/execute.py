@@ -6,6 +6,7 @@ The objects' bookkeeping follows each statement, see :mod:`~flask_uow.orm.flush.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.delete import delete_objects
@@ -26,12 +27,10 @@ from flask_uow.orm.flush.steps import (
     UpdateRows,
 )
 from flask_uow.orm.flush.update import release_rows, update_objects
-from flask_uow.orm.flush.work import Link, WorkList, by_mapper
+from flask_uow.orm.flush.work import WorkList, by_mapper
 from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flask_uow.orm.session.session import Session
 
 __all__ = ["execute"]
@@ -43,23 +42,7 @@ def execute(session: Session, work: WorkList, step: Step) -> None:
     :raises FlushError: when a key that a row needs is missing.
     :raises StaleDataError: when fewer rows were found than objects.
     """
-    match step:
-        case UpdateRows():
-            _update(session, work, step)
-        case InsertRows():
-            _insert(session, work, step)
-        case DeleteRows():
-            _delete(session, step)
-        case InsertLinks():
-            insert_links(session, step.prop, step.pairs)
-        case DeleteLinks():
-            delete_links(session, step.prop, step.pairs)
-        case ReleaseRows():
-            release_rows(session, step.mapper, step.objects, step.values)
-        case SetLateKeys():
-            _set_late_keys(session, step.links)
-        case SwitchRows():
-            _switch(session, work, step)
+    _WRITERS[type(step)](session, work, step)
 
 
 def _insert(session: Session, work: WorkList, step: InsertRows) -> None:
@@ -71,7 +54,7 @@ def _insert(session: Session, work: WorkList, step: InsertRows) -> None:
         carry_keys(work, mapper, own, only_changed=False)
         has_hooks = has_hooks or mapper.has_hooks
     if has_hooks:
-        _with_hooks("insert", lambda some: insert_objects(session, base, some), session, step.objects)
+        _with_hooks("insert", partial(insert_objects, session, base), session, step.objects)
     else:
         insert_objects(session, base, step.objects)
 
@@ -95,26 +78,40 @@ def _switch(session: Session, work: WorkList, step: SwitchRows) -> None:
 
 
 def _update(session: Session, work: WorkList, step: UpdateRows) -> None:
-    mapper, in_turn = step.mapper, step.are_in_turn
+    mapper = step.mapper
     carry_keys(work, mapper, step.objects, only_changed=True, names=step.names)
     if mapper.has_hooks:
-        _with_hooks("update", lambda some: update_objects(session, mapper, some, in_turn), session, step.objects)
+        write = partial(update_objects, session, mapper, are_in_turn=step.are_in_turn)
+        _with_hooks("update", write, session, step.objects)
     else:
-        update_objects(session, mapper, step.objects, in_turn)
+        update_objects(session, mapper, step.objects, step.are_in_turn)
 
 
-def _delete(session: Session, step: DeleteRows) -> None:
+def _delete(session: Session, work: WorkList, step: DeleteRows) -> None:
     mapper = step.mapper
     if mapper.has_hooks:
-        _with_hooks("delete", lambda some: delete_objects(session, mapper, some), session, step.objects)
+        _with_hooks("delete", partial(delete_objects, session, mapper), session, step.objects)
     else:
         delete_objects(session, mapper, step.objects)
     if step.frees_keys:
         free_keys(session, step.objects)
 
 
-def _set_late_keys(session: Session, links: Sequence[Link]) -> None:
+def _insert_links(session: Session, work: WorkList, step: InsertLinks) -> None:
+    insert_links(session, step.prop, step.pairs)
+
+
+def _delete_links(session: Session, work: WorkList, step: DeleteLinks) -> None:
+    delete_links(session, step.prop, step.pairs)
+
+
+def _release(session: Session, work: WorkList, step: ReleaseRows) -> None:
+    release_rows(session, step.mapper, step.objects, step.values)
+
+
+def _set_late_keys(session: Session, work: WorkList, step: SetLateKeys) -> None:
     """Write foreign keys by UPDATEs of their own."""
+    links = step.links
     children: dict[Any, dict[int, Any]] = {}
     written: dict[Any, dict[str, None]] = {}
     for link in links:
@@ -157,3 +154,15 @@ def _with_hooks(kind: str, write: Callable[[list[Any]], None], session: Session,
     for obj in objects:
         mapper = type(obj).__mapper__
         mapper.hooks.call(f"after_{kind}", mapper, connections[mapper], obj)
+
+
+_WRITERS: dict[type[Step], Callable[[Session, WorkList, Any], None]] = {
+    UpdateRows: _update,
+    InsertRows: _insert,
+    DeleteRows: _delete,
+    InsertLinks: _insert_links,
+    DeleteLinks: _delete_links,
+    ReleaseRows: _release,
+    SetLateKeys: _set_late_keys,
+    SwitchRows: _switch,
+}

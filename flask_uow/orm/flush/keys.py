@@ -79,8 +79,6 @@ def carry_keys(
 
 def _carry_reference(work: WorkList, prop: RelationshipProperty, objects: list[Any], only_changed: bool) -> None:
     key, waiting = prop.key, work.waiting
-    # where an object of a subclass may come that would not be loaded as one
-    is_strict = prop.takes_no_subclass and bool(prop.mapper.subclasses)
     last: object = None
     carried: list[tuple[str, Any]] = []
     for obj in objects:
@@ -99,7 +97,8 @@ def _carry_reference(work: WorkList, prop: RelationshipProperty, objects: list[A
                 work.kept.append((obj, prop))
                 continue
             state = target.__dict__.get(STATE)
-            if is_strict or state is None or state.owner is None:
+            # also where an object of a subclass may come that would not be loaded as one
+            if state is None or state.owner is None or (prop.takes_no_subclass and prop.mapper.subclasses):
                 require_in_session(work.changes.session, obj, prop, target)
             carried = [(own, _key_value_of(prop, target, far)) for own, far in prop.pairs]
             last = target

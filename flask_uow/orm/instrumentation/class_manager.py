@@ -33,6 +33,7 @@ class ClassManager:
     """The hooks of one mapped class.
 
     :ivar columns: the checks at assignment of column attributes by name; None where there is nothing to check.
+    :ivar unchecked: the names of those where there is nothing to check.
     :ivar relationships: relationship attributes by name.
     """
 
@@ -53,6 +54,7 @@ class ClassManager:
             )
         self.class_ = class_
         self.columns: dict[str, Check | None] = {}
+        self.unchecked: set[str] = set()
         self.relationships: dict[str, RelationshipAttribute] = {}
         self.original_setattr: Any = None
         self.original_delattr: Any = None
@@ -115,6 +117,7 @@ class ClassManager:
         self.replace(name, attribute)
         if isinstance(attribute, ColumnAttribute):
             self.columns[name] = None
+            self.unchecked.add(name)
         elif isinstance(attribute, RelationshipAttribute):
             self.relationships[name] = attribute
 
@@ -126,7 +129,11 @@ class ClassManager:
         :param loads_first: load the old value before the new one is set.
         """
         check = _assignment_check(type_, listeners, name)
-        self.columns[name] = _loading_first(name, check) if loads_first else check
+        check = self.columns[name] = _loading_first(name, check) if loads_first else check
+        if check is None:
+            self.unchecked.add(name)
+        else:
+            self.unchecked.discard(name)
 
     def replace(self, name: str, value: object) -> None:
         """Put something on the class; :meth:`uninstall` takes it away again."""

@@ -79,12 +79,16 @@ class DeclaredClass:
         columns, own = manager.columns, self.__dict__
         # nobody but us stands behind the class's __setattr__ (benchmark: insert_flat)
         plain = manager.is_plain and class_.__setattr__ is manager.setattr_hook
+        if plain and values.keys() <= manager.unchecked:
+            for name, value in values.items():
+                # pyright takes __dict__ for that of the metaclass
+                own[name] = value  # pyright: ignore[reportIndexIssue]
+            return
         for name, value in values.items():
             if plain and name in columns:
                 check = columns[name]
                 if check is not None:
                     value = check(self, value)
-                # pyright takes __dict__ for that of the metaclass
                 own[name] = value  # pyright: ignore[reportIndexIssue]
             # reading a hybrid on the class would work its expression out
             elif name in columns or class_expression(class_, name) is not None or hasattr(class_, name):

@@ -143,8 +143,7 @@ class SessionTransaction:
                 f"a transaction that is {self.status.value} cannot become {status.value}. Call rollback(), and begin another one."
             )
         self.status = status
-        if status is not _CLOSED or not self.is_subtransaction:
-            self.lent.clear()
+        self.lent.clear()
 
     def _check_not_ended(self) -> None:
         if self.status is _CLOSED:
@@ -260,7 +259,7 @@ class SessionTransaction:
         else:
             session.observer.committed(session, self)
             self.participants.release()
-            if session.accounting:
+            if self.accounts.deleted and session.accounting:
                 deleted = self.accounts.deleted
                 gone = list(deleted.values()) if session.hooks.deleted_to_detached else ()
                 forget_deleted(deleted)
@@ -359,7 +358,11 @@ class SessionTransaction:
                 self.parent.close()
 
     def _close(self) -> None:
-        self.become(_CLOSED)
+        # every other status may become this one
+        self._check_not_ended()
+        self.status = _CLOSED
+        if not self.is_subtransaction:
+            self.lent.clear()
         session = self.session
         if session.current_transaction is self:
             session.current_transaction = self.parent

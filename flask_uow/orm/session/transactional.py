@@ -68,7 +68,7 @@ class TransactionalSession:
         self.twophase = twophase
         self.join_transaction_mode = join_mode if join_mode == JOIN_MODES[0] else check_join_mode(join_mode)
         self.accounting = accounting
-        self.hooks = session_hooks(type(self), extension)
+        self.hooks = extension if isinstance(extension, Hooks) else session_hooks(type(self), extension)
         # True once what listens to this Session alone has hooks of its own
         self.has_own_hooks = extension is not None and not isinstance(extension, Hooks)
         self.current_transaction: SessionTransaction | None = None
