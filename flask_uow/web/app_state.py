@@ -107,7 +107,9 @@ class AppState:
         if unit is not None:
             arguments = {**arguments, **unit.session_options}
         if options:
-            arguments = {**arguments, **options, "extension": hooks_with(self.hooks, options.get("extension"))}
+            arguments = {**arguments, **options}
+            if "extension" in options:
+                arguments["extension"] = hooks_with(self.hooks, options["extension"])
         if self.reading is not None:
             arguments = {**arguments, "routing": self.reading.routing_of(scope)}
         observer = ScopeUnit(scope.app, scope.describer(), scope.progress, recipe.setup, unit, self.reading)

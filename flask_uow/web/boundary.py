@@ -164,23 +164,25 @@ class _Boundary:
         :param current: gives the context that is torn down.
         """
         context = current()
-        given = args[-1] if args else kwargs.get("exc")
-        # where nothing was passed, there is Flask's mark for that
-        error = given if isinstance(given, BaseException) else None
+        failure: BaseException | None = None
         try:
             original(*args, **kwargs)
-        except BaseException as raised:
+        except BaseException as error:
             # a teardown function that fails has the work rolled back, like any other error
-            error = error or raised
+            failure = error
             raise
         finally:
             scope = existing_scope(context)
             if scope is not None:
+                given = args[-1] if args else kwargs.get("exc")
+                # where nothing was passed, there is Flask's mark for that
+                if isinstance(given, BaseException):
+                    failure = given
                 if current is request_context:
                     leave_to_app_context(context, scope)
-                    scope.keeps_session = scope.awaits_body and error is None
+                    scope.keeps_session = scope.awaits_body and failure is None
                     scope.awaits_body = False
-                self._end(scope, error)
+                self._end(scope, failure)
 
     # -- steps
 

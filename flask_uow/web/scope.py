@@ -65,10 +65,9 @@ _tokens = itertools.count(1)
 
 _SCOPE = "_uow_scope"
 _OPENED_IN = "_uow_opened_in"
-_COMMAND = "_uow_command"
 _EXIT_CODE = "_uow_exit_code"
-_KIND = "_uow_kind"
-_REQUEST_SCOPE = "_uow_request_scope"
+# what is known already of the scope that a context may come to have: its command, kind, or the whole of it
+_NOTE = "_uow_note"
 
 if TYPE_CHECKING:
     #: one of Flask's context objects, on which the scope is kept
@@ -80,7 +79,6 @@ _request_context: ContextVar[Any] = getattr(flask_globals, "_cv_request", _app_c
 
 _TWO_STACKS = _request_context is not _app_context
 
-_CONTEXT, _BLOCK = Kind.CONTEXT, Kind.BLOCK
 # the directory of flask_uow: what asks for a Session from elsewhere is the application
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
@@ -115,6 +113,7 @@ class Scope:
     """
 
     # of the class until something else is known of a scope: most requests end without
+    kind = Kind.CONTEXT
     session: WebSession | None = None
     named: Mapping[str, WebSession] = MappingProxyType({})
     sessions: tuple[WebSession, ...] = ()
@@ -134,11 +133,10 @@ class Scope:
     command: Command | None = None
     _opened_at: tuple[str, int]
 
-    def __init__(self, owner: UnitOfWork, app: flask.Flask, kind: Kind) -> None:
+    def __init__(self, owner: UnitOfWork, app: flask.Flask) -> None:
         self.token = next(_tokens)
         self.owner = owner
         self.app = app
-        self.kind = kind
         self.progress = Progress()
 
     def name_of(self, session: WebSession) -> str:
@@ -204,7 +202,7 @@ def _describe(token: int, kind: Kind, command: Command | None, request: flask.Re
     if command is not None and command.name is not None:
         return f"the command {command.name!r}"
     if request is None:
-        return f"unit of work {token}" if kind is _BLOCK else f"app context {token}"
+        return f"unit of work {token}" if kind is Kind.BLOCK else f"app context {token}"
     return f"{request.method} of endpoint {request.endpoint!r} (scope {token})"
 
 
@@ -241,20 +239,28 @@ def context_scope(context: Context, owner: UnitOfWork) -> Scope:
 
     :param owner: the UnitOfWork that serves the app of the context.
     """
-    noted = context.__dict__
-    scope: Scope | None = noted.get(_SCOPE) or noted.get(_REQUEST_SCOPE)
+    values = context.__dict__
+    scope: Scope | None = values.get(_SCOPE)
     if scope is None:
-        scope = Scope(owner, context.app, noted.get(_KIND, _CONTEXT))
-        command: Command | None = noted.get(_COMMAND)
-        if command is not None:
-            scope.command, scope.kind, scope.outer_error = command, command.kind, command.outer_error
-    noted[_SCOPE] = scope
+        note: Command | Kind | Scope | None = values.get(_NOTE)
+        scope = values[_SCOPE] = Scope(owner, context.app) if note is None else _noted_scope(note, owner, context.app)
+    return scope
+
+
+def _noted_scope(note: Command | Kind | Scope, owner: UnitOfWork, app: flask.Flask) -> Scope:
+    if isinstance(note, Scope):
+        return note
+    scope = Scope(owner, app)
+    if isinstance(note, Command):
+        scope.command, scope.kind, scope.outer_error = note, note.kind, note.outer_error
+    else:
+        scope.kind = note
     return scope
 
 
 def keep_for_test(context: Context) -> None:
     """Make a context that was pushed around a whole test a scope whose work is rolled back at its end."""
-    context.__dict__[_KIND] = Kind.TEST
+    context.__dict__.setdefault(_NOTE, Kind.TEST)
     scope = existing_scope(context)
     if scope is not None:
         scope.kind = Kind.TEST
@@ -270,7 +276,7 @@ def leave_to_app_context(context: Context, scope: Scope) -> None:
         pushes: Any = context._cv_tokens
         own = pushes[-1][1]
         if own is not None:
-            own.__dict__[_REQUEST_SCOPE] = scope
+            own.__dict__[_NOTE] = scope
 
 
 def existing_scope(context: Context | None) -> Scope | None:
@@ -317,8 +323,8 @@ def _context_below(context: Context) -> Any:
 
 def block_scope(owner: UnitOfWork, app: flask.Flask, unit: UnitOptions) -> Scope:
     """Return the scope of a new block of ``unit_of_work()``, whose work counts for the scope that it is opened in, too."""
-    scope = Scope(owner, app, _BLOCK)
-    scope.unit = unit
+    scope = Scope(owner, app)
+    scope.kind, scope.unit = Kind.BLOCK, unit
     outer = _innermost(owner)
     if outer is not None:
         scope.progress.outer = outer.progress
@@ -440,7 +446,7 @@ def note_pushed_context(app: flask.Flask, **extra: Any) -> None:
     if click_context is not None:
         _record_exit_code(click_context)
         # the exception that is being handled at this moment is not the command's
-        context.__dict__[_COMMAND] = Command(click_context, sys.exc_info()[1])
+        context.__dict__[_NOTE] = Command(click_context, sys.exc_info()[1])
 
 
 def _record_exit_code(click_context: click.Context) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_uow import ConfigurationError, InvalidRequestError, Mapped, Session, UnitOfWork, mapped_column, signals
+from flask_uow import (
+    ConfigurationError,
+    InvalidRequestError,
+    Mapped,
+    Session,
+    SessionExtension,
+    UnitOfWork,
+    mapped_column,
+    signals,
+)
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -144,3 +153,29 @@ def test_a_class_or_table_may_have_its_own_engine(
             assert connection.execute(Log.__table__.select()).all() == []
         Log.__table__.drop(engine)
     engine.dispose()
+
+
+class Hearing(SessionExtension):
+    """Notes each flush."""
+
+    def __init__(self) -> None:
+        self.flushes = 0
+
+    def before_flush(self, session: Any, flush_context: Any, instances: Any) -> None:
+        self.flushes += 1
+
+
+def test_an_extension_among_the_options_is_that_of_each_session_unless_one_is_made_with_another(
+    database_uri: str,
+) -> None:
+    usual, other = Hearing(), Hearing()
+    db = make_db(session_options={"extension": usual})
+    with _in_app(db, database_uri) as app:
+        for options in ({}, {"autoflush": False}, {"extension": [other]}):
+            with app.app_context():
+                db.session(**options)
+                add_note(db, f"with {sorted(options)}")
+        assert (usual.flushes, other.flushes) == (2, 1)
+        with db.unit_of_work():
+            add_note(db, "in a unit")
+        assert usual.flushes == 3

@@ -122,6 +122,26 @@ def test_the_moments_of_a_flush_are_signals(db: UnitOfWork, flask_app: Flask) ->
     assert set(extras["after_begin"]) == {"transaction", "connection"}
 
 
+@pytest.mark.parametrize("extension", [None, SessionExtension()])
+def test_a_receiver_hears_the_flushes_of_sessions_that_were_there_before_it(
+    database_uri: str, extension: SessionExtension | None
+) -> None:
+    db = make_db(session_options={"extension": extension})
+    app = make_app(db, database_uri)
+    heard: list[str] = []
+
+    def receiver(sender: Flask, session: Any, flush_context: Any) -> None:
+        heard.append(",".join(sorted(note.text for note in flush_context.new)))
+
+    with app.app_context():
+        for number, is_connected in enumerate((False, True, False, True)):
+            with signals.after_flush.connected_to(receiver, app) if is_connected else contextlib.nullcontext():
+                add_note(db, f"note {number}")
+                db.session.flush()
+    assert heard == ["note 1", "note 3"]
+    dispose(db, app)
+
+
 def test_what_changes_many_rows_at_once_is_signalled(db: UnitOfWork, flask_app: Flask) -> None:
     seen: list[tuple[str, int]] = []
 
