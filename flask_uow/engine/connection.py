@@ -354,7 +354,10 @@ class Connection(SendingConnection):
                 )
             self._stack.append(transaction)
             return transaction
-        self._gate = opening_gate(dialect, level, self._is_settled(), read_only, setup, for_reads)
+        record = self._record
+        assert record is not None
+        is_settled = record.is_settled and self._is_settled(record)
+        self._gate = opening_gate(dialect, level, is_settled, read_only, setup, for_reads)
         transaction.is_read_only = read_only
         limit = dialect.usual_timeout
         if setup:

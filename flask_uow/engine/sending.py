@@ -339,7 +339,8 @@ class SendingConnection:
         """Do what must happen before a statement; return the text to send in its place."""
         gate = self._gate
         if gate is None:
-            return sql if self._is_settled() else self.dialect.by_itself(sql)
+            record = self._record
+            return sql if record is not None and self._is_settled(record) else self.dialect.by_itself(sql)
         if gate.refusal is not None:
             self._refuse(gate)
         # On SQLite a read goes out by itself until something is written: it takes no lock, and sees what is newest. On
@@ -358,10 +359,9 @@ class SendingConnection:
             self._notify(gate.begin_sql, 0.0, "transaction")
         return Opening(f"{gate.sent};\n{sql}", sql, gate)
 
-    def _is_settled(self) -> bool:
+    def _is_settled(self, record: PooledConnection) -> bool:
         """Return True where the session has the settings that values depend on, and no statement may have changed them since the connection was lent."""
-        record = self._record
-        return record is not None and record.is_settled and not record.marks and self.dialect.is_settled(record.raw)
+        return record.is_settled and not record.marks and self.dialect.is_settled(record.raw)
 
     def unsettle(self) -> None:
         """Undo the settings that the connection has for its whole session: for somebody who uses the driver's connection without it."""

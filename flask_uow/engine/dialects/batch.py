@@ -199,7 +199,9 @@ class BatchWriter(ABC):
         # one row is what most requests write, and goes out as the plainest statement
         if len(values[0]) == 1:
             key = generated_key.name if generated_key is not None else None
-            single = self.text(table, ("insert one", key, names_of(columns)), self._insert_one, columns, generated_key)
+            single = self.text(
+                table, ("insert one", key, tuple(map(_name_of, columns))), self._insert_one, columns, generated_key
+            )
             if single.sql:
                 return self._run_insert_one(
                     connection, table, single.sql, single.parameters(table, values), generated_key
@@ -310,7 +312,7 @@ class BatchWriter(ABC):
     ) -> int:
         """Update the rows with these keys; each has new values of its own. Returns the number of rows that matched."""
         if len(key_values[0]) == 1:
-            memo = ("update one", names_of(set_columns), names_of(key_columns))
+            memo = ("update one", tuple(map(_name_of, set_columns)), tuple(map(_name_of, key_columns)))
             single = self.text(table, memo, self._update_one, set_columns, key_columns)
             if single.sql:
                 return connection.run(single.sql, single.parameters(table, [*set_values, *key_values]))

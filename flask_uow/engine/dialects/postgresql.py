@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import re
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ from flask_uow.engine.dialects.postgresql_session import (
     only_reads,
 )
 from flask_uow.engine.dialects.postgresql_types import RECORDS, register_types
-from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
+from flask_uow.engine.dialects.postgresql_waiting import cooperate
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.gate import Opening
 from flask_uow.engine.reflection.catalog import Catalog
@@ -439,7 +440,14 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         }.get(wanted, True)
 
     def is_quiet(self, raw: connection) -> bool:
-        return not raw.closed and is_quiet(raw.fileno())
+        if raw.closed:
+            return False
+        if not hasattr(select, "poll"):  # Windows
+            return not select.select([raw.fileno()], [], [], 0)[0]
+        # select() takes no descriptor beyond 1023
+        watcher = select.poll()
+        watcher.register(raw.fileno(), select.POLLIN | select.POLLPRI)
+        return not watcher.poll(0)
 
     def after_fork(self) -> None:
         """Nothing is held."""

@@ -1,4 +1,4 @@
-"""Waiting for PostgreSQL: without blocking other greenlets under gevent, and without waiting at all.
+"""Waiting for PostgreSQL without blocking other greenlets under gevent.
 
 psycopg2 waits in C, where gevent cannot switch to another greenlet: one slow query would block the whole worker. It has a
 hook for that, the wait callback (https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries), which holds for
@@ -7,7 +7,6 @@ the process. It is set when the process turns out to be monkey-patched and nobod
 
 from __future__ import annotations
 
-import select
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,17 +16,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, get_wait_callbac
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-__all__ = ["cooperate", "is_quiet"]
-
-
-def is_quiet(descriptor: int) -> bool:
-    """Return True when there is nothing to read from a socket, and it is not closed; takes microseconds."""
-    if not hasattr(select, "poll"):  # Windows
-        return not select.select([descriptor], [], [], 0)[0]
-    # select() takes no descriptor beyond 1023
-    watcher = select.poll()
-    watcher.register(descriptor, select.POLLIN | select.POLLPRI)
-    return not watcher.poll(0)
+__all__ = ["cooperate"]
 
 
 def cooperate() -> None:
