@@ -74,6 +74,7 @@ class _Boundary:
         self.app = app
         self.settings = settings
         self.reading = reading
+        self.may_dispatch_again = reading is not None or settings.retry_attempts > 1
 
     # -- the request, in the order in which Flask calls
 
@@ -84,10 +85,11 @@ class _Boundary:
         # a test client may send a request while its caller handles an exception: that one is none of the request's
         scope.outer_error = sys.exc_info()[1]
         scope.outcome = None
-        routes = self.reading is not None and self.reading.dispatch(scope, context.request)
-        if routes or self.settings.retry_attempts > 1:
-            scope.replay = Replay(context, scope, self.settings.retry_attempts, routes)
-            return self._dispatch_until_done(scope, scope.replay, original, args)
+        if self.may_dispatch_again:
+            routes = self.reading is not None and self.reading.dispatch(scope, context.request)
+            if routes or self.settings.retry_attempts > 1:
+                scope.replay = Replay(context, scope, self.settings.retry_attempts, routes)
+                return self._dispatch_until_done(scope, scope.replay, original, args)
         try:
             return original(*args)
         except BaseException as error:

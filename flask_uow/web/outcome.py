@@ -90,17 +90,10 @@ def decide(ending: Ending) -> Outcome:
     """
     if ending.rollback_asked:
         return _ROLLBACK
-    kind = ending.kind
-    if kind is _REQUEST:
-        return _ROLLBACK if ending.commit_on is _NEVER else _decide_request(ending)
-    # who works in a shell, or writes a test, commits what is to stay
-    if kind is _SHELL or kind is _TEST or (ending.commit_on is _NEVER and kind is not _BLOCK):
+    if ending.kind is not _REQUEST:
+        return _decide_without_response(ending)
+    if ending.commit_on is _NEVER:
         return _ROLLBACK
-    ends_well = _exits_well(ending) if kind is _COMMAND else ending.error is None
-    return _COMMIT if ends_well else _ROLLBACK
-
-
-def _decide_request(ending: Ending) -> Outcome:
     if ending.moment is _TEARDOWN:
         if ending.outcome is not None:
             # work done after the commit point: it shares the fate of the request
@@ -110,6 +103,15 @@ def _decide_request(ending: Ending) -> Outcome:
     if ending.commit_when is not None:
         return _COMMIT if ending.commit_when(ending.response, ending.error) else _ROLLBACK
     return _COMMIT if ending.response is not None and ending.response.status_code < 400 else _ROLLBACK
+
+
+def _decide_without_response(ending: Ending) -> Outcome:
+    kind = ending.kind
+    # who works in a shell, or writes a test, commits what is to stay
+    if kind is _SHELL or kind is _TEST or (ending.commit_on is _NEVER and kind is not _BLOCK):
+        return _ROLLBACK
+    ends_well = _exits_well(ending) if kind is _COMMAND else ending.error is None
+    return _COMMIT if ends_well else _ROLLBACK
 
 
 def _exits_well(ending: Ending) -> bool:
