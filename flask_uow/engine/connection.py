@@ -417,9 +417,7 @@ class Connection(SendingConnection):
             return True
         if not self.dialect.written_sql:
             return self.may_have_written or not self.dialect.is_server
-        found: list[bool] = []
-        self._control(lambda: found.append(self.dialect.has_written(self._cursor)), self.dialect.written_sql)
-        return found[0]
+        return self._control(self.dialect.written_sql, self.dialect.has_written, self._cursor)
 
     def is_rolled_back_later(self) -> bool:
         """Return whether the connection is inside :meth:`Engine.rolled_back`, so that nothing that it commits lasts."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flask_uow.engine.dbapi_errors import HIDDEN, lost_at_commit, translate
@@ -554,7 +553,7 @@ class SendingConnection:
         :raises CommitOutcomeUnknown: when it is prepared, and no other server has confirmed it where it was to wait for one.
         :raises DBAPIError: when the database refuses.
         """
-        self._control(partial(self.dialect.prepare, self._cursor, xid, limit), f"PREPARE TRANSACTION '{xid}'")
+        self._control(f"PREPARE TRANSACTION '{xid}'", self.dialect.prepare, self._cursor, xid, limit)
 
     def finish_prepared(self, xid: str, commit: bool, limit: float | None = None) -> None:
         """Commit or roll back a transaction that was prepared over another connection. This one must be in no transaction.
@@ -564,22 +563,23 @@ class SendingConnection:
         :raises ProgrammingError: when there is none of that name.
         """
         sql = f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{xid}'"
-        self._control(partial(self.dialect.finish_prepared, self._cursor, xid, commit, limit), sql)
+        self._control(sql, self.dialect.finish_prepared, self._cursor, xid, commit, limit)
 
     def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:
-        self._control(partial(self._cursor.execute, sql), sql if shown is None else shown)
+        self._control(sql if shown is None else shown, self._cursor.execute, sql)
 
-    def _control(self, send: Callable[[], object], sql: str) -> None:
-        """Have ``send`` control the transaction; ``sql`` is what messages and listeners are shown."""
+    def _control(self, sql: str, send: Callable[..., T], *arguments: Any) -> T:
+        """Have ``send(*arguments)`` control the transaction; ``sql`` is what messages and listeners are shown."""
         start = time.perf_counter()
         try:
-            send()
+            found = send(*arguments)
         except self.dialect.errors as error:
             self._fail(error, sql, ())
         if self._listeners.after_execute:
             shown = sql.statement if isinstance(sql, Opening) else sql
             if shown:
                 self._notify(shown, time.perf_counter() - start, "transaction")
+        return found
 
 
 def _lacks_expansion(message: str, statement: str, params: object) -> bool:
