@@ -337,3 +337,13 @@ def test_a_column_that_takes_the_place_of_another_has_its_own_way_of_values(
     insert(writer, connection, table, ["abcd"] * rows)
     writer.update(connection, table, [table.c.id], [keys], [table.c["Na%me"]], [["abce"] * rows])
     assert sorted(names_by_key(connection, table).values()) == ["abcd"] * rows + ["abce"] * rows
+
+
+def test_many_rows_go_by_the_type_of_the_column_that_is_there_now(writer: BatchWriter, connection: Connection) -> None:
+    table = Table("counter", MetaData(), Column("id", Integer, primary_key=True), Column("count", BigInteger))
+    table.metadata.create_all(connection)
+    Table(table.name, table.metadata, Column("count", Integer), extend_existing=True)
+    writer.insert(connection, table, [table.c["count"]], [[1, 2]], generated_key=table.c.id)
+    Table(table.name, table.metadata, Column("count", BigInteger), extend_existing=True)
+    writer.insert(connection, table, [table.c["count"]], [[2**40, 2**41]], generated_key=table.c.id)
+    assert sorted(connection.execute(select(table.c["count"])).scalars()) == [1, 2, 2**40, 2**41]
