@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.instance_state import InstanceState
 
-__all__ = ["collect"]
+__all__ = ["collect", "collected_relationships"]
 
 
 def collect(
@@ -110,11 +110,15 @@ class _OfFamily(NamedTuple):
 def _relationships_of(base: Mapper) -> _OfFamily:
     found: _OfFamily | None = base.memo.get("collected")
     if found is None:
-        by_mapper = {mapper: tuple(filter(_is_collected, mapper.relationships.values())) for mapper in base.descendants}
+        collected = {mapper: props for mapper in base.descendants if (props := collected_relationships(mapper))}
         may_be_forgotten = any(map(_has_members_that_know, base.descendants))
-        collected = {mapper: props for mapper, props in by_mapper.items() if props}
         found = base.memo["collected"] = _OfFamily(collected, may_be_forgotten)
     return found
+
+
+def collected_relationships(mapper: Mapper) -> tuple[RelationshipProperty, ...]:
+    """Return the relationships of a mapper that new and changed objects are looked at for."""
+    return tuple(filter(_is_collected, mapper.relationships.values()))
 
 
 def _is_collected(prop: RelationshipProperty) -> bool:

@@ -13,6 +13,7 @@ from flask_uow.orm.flush.changes import Automatic, Changes
 from flask_uow.orm.flush.collect import collect
 from flask_uow.orm.flush.execute import execute
 from flask_uow.orm.flush.orphans import find_orphans, mark_orphans
+from flask_uow.orm.flush.plain import plain_work, write_plain
 from flask_uow.orm.flush.plan import FlushPlan, make_plan
 from flask_uow.orm.flush.settle import settle, tell_filled
 from flask_uow.orm.flush.work import WorkList, by_mapper
@@ -41,15 +42,13 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         hook(session, context, only)
     transaction = session.begin_flush()
     try:
-        changes = Changes.of(session)
-        # before collect(), to which orphans are deleted objects like the others
-        orphans = find_orphans(changes, automatic)
-        if orphans.doomed or orphans.expunged:
-            mark_orphans(session.objects, orphans)
-        work = collect(changes, orphans.spared, only, automatic)
-        context.begin(work.objects)
-        for step in make_plan(work):
-            execute(session, work, step)
+        plain = plain_work(session) if only is None and not session.objects.unasked else None
+        work: WorkList
+        if plain is not None:
+            work = plain.work
+            context.begin(work.objects)
+        if plain is None or not write_plain(session, plain):
+            work = _write_as_planned(session, context, only, automatic)
         # before settle(): a hook still sees what was new, and what has changed
         for hook in hooks.after_flush:
             hook(session, context)
@@ -67,6 +66,21 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         transaction.rollback()
         raise
     return context
+
+
+def _write_as_planned(
+    session: Session, context: FlushContext, only: tuple[Any, ...] | None, automatic: Automatic | None
+) -> WorkList:
+    changes = Changes.of(session)
+    # before collect(), to which orphans are deleted objects like the others
+    orphans = find_orphans(changes, automatic)
+    if orphans.doomed or orphans.expunged:
+        mark_orphans(session.objects, orphans)
+    work = collect(changes, orphans.spared, only, automatic)
+    context.begin(work.objects)
+    for step in make_plan(work):
+        execute(session, work, step)
+    return work
 
 
 def _load_made(session: Session, work: WorkList) -> None:

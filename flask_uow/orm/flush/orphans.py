@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.orm.state.session_objects import SessionObjects
 
-__all__ = ["Orphans", "find_orphans", "mark_orphans"]
+__all__ = ["Orphans", "find_orphans", "mark_orphans", "orphaning_relationships"]
 
 
 class Orphans:
@@ -111,7 +111,7 @@ def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
     for state, obj in list(changes.modified.items()):
         if type(obj) is not class_:
             class_ = type(obj)
-            orphaning = _orphaning(class_.__mapper__)
+            orphaning = orphaning_relationships(class_.__mapper__)
         # most changes are of columns, and most relationships orphan nothing
         if not orphaning or state in changes.left_out:
             continue
@@ -126,7 +126,7 @@ def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
     return found
 
 
-def _orphaning(mapper: Mapper) -> dict[str, RelationshipProperty]:
+def orphaning_relationships(mapper: Mapper) -> dict[str, RelationshipProperty]:
     """Return the relationships whose changes may leave orphans: those with the cascade, and references whose other side has it."""
     found: dict[str, RelationshipProperty] | None = mapper.memo.get("orphaning")
     if found is None:
