@@ -172,10 +172,6 @@ class WebSession(Session):
         else:
             root.rollback()
 
-    def drop_callbacks(self) -> None:
-        """Forget what waits for a commit."""
-        self.observer.callbacks.clear()
-
     def call_after_commit(self, function: Callable[[], object]) -> None:
         """Have ``function`` called once, after the commit that makes the present work last.
 
