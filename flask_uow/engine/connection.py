@@ -170,11 +170,12 @@ class Connection(SendingConnection):
         """Send the BEGIN that is due, beginning a transaction where none is open: before a cursor of the driver's is used."""
         if not self._stack and not self._begin_implicitly():
             return
-        if self._gate is not None:
-            if self._gate.refusal is not None:
-                self._refuse(self._gate)
-            if self._gate is not READING:
-                self._open_now()
+        gate = self._gate
+        if gate is not None:
+            if gate.refusal is not None:
+                self._refuse(gate)
+            if gate is not READING:
+                self._open_now(gate)
         if not self._stack[0].is_implicit:
             self._has_written = True
 
@@ -357,11 +358,14 @@ class Connection(SendingConnection):
         record = self._record
         assert record is not None
         is_settled = record.is_settled and self._is_settled(record)
-        self._gate = opening_gate(dialect, level, is_settled, read_only, setup, for_reads)
-        transaction.is_read_only = read_only
         limit = dialect.usual_timeout
         if setup:
+            # of these there may be any number
+            self._gate = opening_gate(dialect, level, is_settled, read_only, for_reads, setup)
             limit = dialect.statement_timeout(setup, limit)
+        else:
+            self._gate = dialect.opening_gates[level, is_settled, read_only, for_reads]
+        transaction.is_read_only = read_only
         if limit is not None:
             transaction.commit_limit = limit
             self._cursor = dialect.timed(self._cursor, limit)

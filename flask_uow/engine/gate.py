@@ -22,6 +22,7 @@ __all__ = [
     "READING",
     "Gate",
     "Opening",
+    "OpeningGates",
     "opening_gate",
     "settings_gate",
 ]
@@ -54,30 +55,23 @@ class Gate:
         self.refusal = refusal
 
 
-def opening_gate(
-    dialect: Dialect,
-    isolation_level: str | None,
-    is_settled: bool = False,
-    read_only: bool = False,
-    setup: Sequence[str] = (),
-    for_reads: bool = False,
-) -> Gate:
-    """Return the gate of a transaction that begins; the parameters are those of ``Connection.begin``.
+class OpeningGates(dict[tuple[str | None, bool, bool, bool], Gate]):
+    """The gates of transactions that begin: by their isolation level, whether the session has the settings that values depend on, whether
+    they must not write, and whether a statement that only reads opens them too.
 
-    :param is_settled: True where the session has the settings that values depend on.
+    Gates do not change, and a program begins its transactions in few ways: each is made once.
     """
-    if setup:
-        # of these there may be any number
-        return _make_opening_gate(dialect, isolation_level, is_settled, read_only, for_reads, setup)
-    # gates do not change, and a program begins its transactions in few ways
-    key = (isolation_level, is_settled, read_only, for_reads)
-    gate = dialect.opening_gates.get(key)
-    if gate is None:
-        gate = dialect.opening_gates[key] = _make_opening_gate(dialect, *key)
-    return gate
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__()
+        self._dialect = dialect
+
+    def __missing__(self, key: tuple[str | None, bool, bool, bool]) -> Gate:
+        gate = self[key] = opening_gate(self._dialect, *key)
+        return gate
 
 
-def _make_opening_gate(
+def opening_gate(
     dialect: Dialect,
     isolation_level: str | None,
     is_settled: bool,
@@ -85,6 +79,10 @@ def _make_opening_gate(
     for_reads: bool,
     setup: Sequence[str] = (),
 ) -> Gate:
+    """Return the gate of a transaction that begins; the parameters are those of ``Connection.begin``.
+
+    :param is_settled: True where the session has the settings that values depend on.
+    """
     begin_sql = dialect.begin_sql(isolation_level, read_only)
     sent = begin_sql if is_settled else dialect.with_settings(begin_sql)
     if setup and dialect.begins_with_statement:

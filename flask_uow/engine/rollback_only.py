@@ -209,7 +209,7 @@ class _SavepointConnection(Connection):
             if write:
                 self._pass_gate(sql, write)
             else:
-                self._open_now()
+                self._open_now(gate)
         super().run_on(cursor, sql, params, write=write)
 
     def copy_in(self, sql: str, source: object) -> int:
@@ -225,8 +225,8 @@ class _SavepointConnection(Connection):
             return nullcontext()
         return self._outer.guard(commits=write)
 
-    def _open_now(self) -> None:
-        super()._open_now()
+    def _open_now(self, gate: Gate) -> None:
+        super()._open_now(gate)
         self._outer.began(self._name)
 
     # -- transactions

@@ -349,7 +349,7 @@ class SendingConnection:
         if not self._begins_with_statement:
             if gate.read_only and write:
                 raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
-            self._open_now()
+            self._open_now(gate)
             return sql
         # before the statement goes out; _fail() puts the gate back where BEGIN turns out not to have been executed
         self._gate = None
@@ -389,17 +389,19 @@ class SendingConnection:
 
     def _pass_gate_alone(self, sql: str, write: bool) -> None:
         """The same for a statement that cannot carry BEGIN: it goes out by itself, whatever the statement is."""
-        if self._begins_with_statement:
-            self._open_now()
-        else:
-            self._pass_gate(sql, write)
-
-    def _open_now(self) -> None:
-        """Send BEGIN by itself."""
         gate = self._gate
-        assert gate is not None
+        if gate is None or not self._begins_with_statement:
+            self._pass_gate(sql, write)
+            return
         if gate.refusal is not None:
             self._refuse(gate)
+        self._open_now(gate)
+
+    def _open_now(self, gate: Gate) -> None:
+        """Send BEGIN by itself.
+
+        :param gate: the one that is up.
+        """
         self._send_transaction_sql(gate.sent, gate.begin_sql)
         self._gate = READING if gate.read_only and not self._begins_with_statement else None
         self._has_begun = True

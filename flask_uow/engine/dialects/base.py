@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from flask_uow.engine.dbapi import CursorT, RawT
 from flask_uow.engine.dialects.lacking import refusal
 from flask_uow.engine.dialects.type_records import TypeRecord, record_of
+from flask_uow.engine.gate import OpeningGates
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, InvalidRequestError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
@@ -23,7 +24,6 @@ from flask_uow.sql.value_errors import wrong_kind
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
-    from flask_uow.engine.gate import Gate
     from flask_uow.engine.reflection.catalog import Catalog
     from flask_uow.sql.schema import Table
 
@@ -71,7 +71,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     :ivar drop_closes: True where a driver's connection is closed when nobody refers to it any more, whichever process it is of.
     :ivar streams_by_declared_cursor: True where rows stay with the server only for a cursor that is declared in SQL.
     :ivar settings_sql: what goes out with the BEGIN of each transaction, so that values travel in one form whatever is set in the session.
-    :ivar opening_gates: those of transactions that have begun; see :func:`~flask_uow.engine.gate.opening_gate`.
+    :ivar opening_gates: those of transactions that begin.
     :ivar known_marks: the marks of statements that were seen; see :meth:`marks`.
     :ivar driver_loads_json: True where the driver makes values of documents.
     :ivar creator: opens a connection of the driver, in place of the driver's own function; None for that.
@@ -112,7 +112,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
         self.connect_args = dict(connect_args)
         self.lacks: frozenset[str] = frozenset()
         self.known_marks: dict[str, int] = {}
-        self.opening_gates: dict[Hashable, Gate] = {}
+        self.opening_gates = OpeningGates(self)
         self.usual_timeout: float | None = None
         self.creator: Callable[[], RawT] | None = None
         self.json_serializer: Callable[[Any], str | bytes] | None = None
