@@ -58,6 +58,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     :ivar is_server: True for a server, where transactions have settings of their own and tables are in schemas.
     :ivar lacks: the features that the server lacks; see :mod:`flask_uow.engine.dialects.lacking`.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
+    :ivar takes_lists: True where a list of values on the right of IN is one parameter, whose binding is cheap.
     :ivar tells_rowid: True where the cursor tells the number of the row that was inserted, and a single integer key is that number.
     :ivar awaits_standbys: True where a commit may wait for other servers, which may fail to confirm it.
     :ivar usual_timeout: seconds after which a statement ends by itself, as the URL (or what it names) says; None for never.
@@ -88,6 +89,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     supports_for_update: ClassVar[bool]
     is_server: ClassVar[bool]
     supports_two_phase: bool = False
+    takes_lists: bool = False
     tells_rowid: ClassVar[bool] = False
     awaits_standbys: ClassVar[bool] = False
     written_sql: str = ""

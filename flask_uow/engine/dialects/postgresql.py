@@ -189,6 +189,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
     exact_decimal_text = False
     supports_for_update = True
     supports_two_phase = True
+    takes_lists = True
     awaits_standbys = True
     # the server numbers a transaction when it writes or locks for the first time; the older of two names for the function
     written_sql = "SELECT txid_current_if_assigned() IS NOT NULL"

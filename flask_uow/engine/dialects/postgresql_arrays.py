@@ -20,12 +20,15 @@ from flask_uow.sql.types import ARRAY, TypeDecorator, TypeEngine, to_instance, t
 
 __all__ = ["array_binder", "array_items", "array_literal", "array_type", "element_text", "selected"]
 
+_NESTED = frozenset((list, tuple))
 _NONE = type(None)
 
 
 def array_binder(type_: ARRAY, dialect: Dialect) -> Processor:
     """Return the processor from a list, however deep it is nested, to the text of an array."""
     item_type = type_.item_type
+    if type_.dimensions == 1:
+        return _list_binder(type_, dialect)
 
     def text_of(values: Any) -> str:
         if any(isinstance(item, (list, tuple)) for item in values):
@@ -36,6 +39,20 @@ def array_binder(type_: ARRAY, dialect: Dialect) -> Processor:
         if value is None:
             return None
         return text_of(type_.convert(value))
+
+    return bind
+
+
+def _list_binder(type_: ARRAY, dialect: Dialect) -> Processor:
+    item_type = type_.item_type
+
+    def bind(value: Any) -> Any:
+        # the usual list costs one look at the classes of its items
+        if type(value) is not list or not _NESTED.isdisjoint(map(type, value)):
+            if value is None:
+                return None
+            value = type_.convert(value)
+        return array_literal(item_type, value, dialect)
 
     return bind
 

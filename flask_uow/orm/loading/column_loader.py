@@ -10,7 +10,14 @@ from flask_uow.exc import ArgumentError, DataError, InvalidRequestError, UnfitAr
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.planning import KeyedSelect, planned_once
-from flask_uow.orm.loading.statements import key_condition, keys_condition, padded, unknown_but_null, unknown_keys
+from flask_uow.orm.loading.statements import (
+    key_condition,
+    keys_condition,
+    listed_key_condition,
+    padded,
+    unknown_but_null,
+    unknown_keys,
+)
 from flask_uow.orm.mapping.class_listeners import HEARD
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
@@ -276,14 +283,20 @@ def _load_columns(
     columns = [*key, *chosen]
     by_identity = {obj.__dict__[STATE].row_key: obj for obj in objects}
     identities = list(by_identity)
-    keys = padded(identities)
+    count: int | None
+    values: list[Any]
+    if dialect.takes_lists and len(key) == 1 and len(identities) > 1:
+        # one statement for any number of keys
+        count, values = None, [identities]
+    else:
+        keys = padded(identities)
+        count, values = len(keys), [value for identity in keys for value in identity_values(identity)]
 
     def build() -> KeyedSelect:
-        condition = keys_condition(key, unknown_keys(key, len(keys)))
+        condition = listed_key_condition(key[0]) if count is None else keys_condition(key, unknown_keys(key, count))
         return KeyedSelect(_select_from(source, columns).where(condition), None, columns)
 
-    plan = planned_once(mapper.memo, ("refresh many", names, len(keys)), dialect, build)
-    values = [value for identity in keys for value in identity_values(identity)]
+    plan = planned_once(mapper.memo, ("refresh many", names, count), dialect, build)
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values))
     read = [part.values(rows) for part in plan.columns]
     found = read[0] if len(key) == 1 else list(zip(*read[: len(key)], strict=True))

@@ -26,7 +26,7 @@ from flask_uow.orm.loading.planning import (
 from flask_uow.orm.loading.rows import load_plainly
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.loading.several import warn_of_several
-from flask_uow.orm.loading.statements import keys_condition, padded, unknown_keys
+from flask_uow.orm.loading.statements import keys_condition, listed_key_condition, padded, unknown_keys
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.siblings import BATCH_SIZE
@@ -269,17 +269,25 @@ def _fetch(
     target = prop.mapper
     connection = session.connection_for(target, reads=True)
     dialect = connection.dialect
-    # few different numbers of keys, so that few statements are planned and compiled
-    asked = padded(keys)
-    count = len(asked)
+    # a key of several columns is a tuple of values
+    is_single = type(keys[0]) is not tuple
+    count: int | None
+    asked: list[Any]
+    if dialect.takes_lists and is_single and len(keys) > 1:
+        # one statement for any number of keys
+        count, asked = None, [keys]
+    else:
+        # few different numbers of keys, so that few statements are planned and compiled
+        asked = padded(keys)
+        count = len(asked)
+        if not is_single:
+            asked = [value for key in asked for value in key]
     # what the options below the relationship say belongs to the query's plan, and what is planned for them lives as long
     plans = target.memo if below is None else below.plans
     given = below.given if below is not None else ()
     key = (prop, count, is_lazy) if given else (prop, count)
     plan = planned_once(plans, key, dialect, lambda: _select_of(prop, count, below, is_lazy), given)
-    # a key of several columns is a tuple of values
-    keyed = asked if len(plan.parts) == 2 else [value for key in asked for value in key]
-    sent = [*keyed, *values] if given else keyed
+    sent = [*asked, *values] if given else asked
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(sent), write=False)
     if plan.load is not None and not session.hooks.loaded_as_persistent:
         # benchmarks: page_eager, lazy_children
@@ -322,11 +330,17 @@ def _enter(objects: list[Any], columns: list[list[Any]], found: dict[Key, list[A
         members.append(obj)
 
 
-def _select_of(prop: RelationshipProperty, count: int, below: LoadTree | None, is_lazy: bool) -> KeyedSelect:
-    """Return the SELECT of the objects that are related to parents, and the columns that hold the parent's key."""
+def _select_of(prop: RelationshipProperty, count: int | None, below: LoadTree | None, is_lazy: bool) -> KeyedSelect:
+    """Return the SELECT of the objects that are related to parents, and the columns that hold the parent's key.
+
+    :param count: the number of parents; None where their keys are one list.
+    """
     target = prop.mapper
     select, columns = prop.sql.select_related(Select((target,)))
-    select = select.where(keys_condition(columns, unknown_keys(columns, count)))
+    if count is None:
+        select = select.where(listed_key_condition(columns[0]))
+    else:
+        select = select.where(keys_condition(columns, unknown_keys(columns, count)))
     if below is not None:
         select = select.where(*below.criteria_of(target, is_lazy))
     order = prop.order_by or target.order_by

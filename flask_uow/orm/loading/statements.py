@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from flask_uow.sql.expressions import BindParameter, ColumnElement
+from flask_uow.sql import operators as ops
+from flask_uow.sql.expressions import BinaryExpression, BindParameter, ColumnElement, ExpandingParameter
 from flask_uow.sql.operations import and_, or_
+from flask_uow.sql.types import ARRAY, BOOLEANTYPE
 
 __all__ = [
     "is_unknown_key",
     "key_condition",
     "keys_condition",
+    "listed_key_condition",
     "padded",
     "unknown_but_null",
     "unknown_keys",
@@ -34,6 +37,12 @@ def padded(keys: Sequence[Any]) -> list[Any]:
 def unknown_keys(columns: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
     """Return ``count`` keys of placeholders, for values that are given at execution."""
     return [(_KEY,) * len(columns)] * count
+
+
+def listed_key_condition(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column holds one of several keys: a list, given at execution as one value."""
+    keys = ExpandingParameter(_KEY, ARRAY(column.type, dimensions=1))
+    return BinaryExpression(column, ops.IN, keys, BOOLEANTYPE)
 
 
 def key_condition(columns: Sequence[Any], key: Iterable[Any] | None = None) -> ColumnElement[bool]:
