@@ -285,6 +285,7 @@ class _Relationships:
                 continue
             for prop in filter(_is_known_by_members, type(parent).__mapper__.relationships.values()):
                 back = prop.reverse
+                assert back is not None
                 for child in related(parent, prop, load=False):
                     state: InstanceState = child.__dict__[STATE]
                     is_free = (

@@ -13,7 +13,7 @@ from flask_uow.orm.flush.changes import Automatic, Changes
 from flask_uow.orm.flush.collect import collect
 from flask_uow.orm.flush.execute import execute
 from flask_uow.orm.flush.orphans import find_orphans, mark_orphans
-from flask_uow.orm.flush.plain import plain_work, write_plain
+from flask_uow.orm.flush.plain import write_plain
 from flask_uow.orm.flush.plan import FlushPlan, make_plan
 from flask_uow.orm.flush.settle import settle, tell_filled
 from flask_uow.orm.flush.work import WorkList, by_mapper
@@ -42,12 +42,8 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         hook(session, context, only)
     transaction = session.begin_flush()
     try:
-        plain = plain_work(session) if only is None and not session.objects.unasked else None
-        work: WorkList
-        if plain is not None:
-            work = plain.work
-            context.begin(work.objects)
-        if plain is None or not write_plain(session, plain):
+        work = write_plain(session, context) if only is None and not session.objects.unasked else None
+        if work is None:
             work = _write_as_planned(session, context, only, automatic)
         # before settle(): a hook still sees what was new, and what has changed
         for hook in hooks.after_flush:

@@ -134,7 +134,7 @@ def refers_to_itself(group: Group) -> bool:
     if len(group) > 1:
         # that is why it is a group
         return True
-    base = group[0]
+    base = next(iter(group))
     found: bool | None = base.memo.get("refers to itself")
     if found is None:
         tables = _tables(base)

@@ -20,11 +20,12 @@ from flask_uow.orm.flush.work import ByFamily, WorkList
 from flask_uow.orm.symbols import STATE, UNDONE
 
 if TYPE_CHECKING:
+    from flask_uow.orm.extensions import FlushContext
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.session import Session
 
-__all__ = ["plain_work", "write_plain"]
+__all__ = ["write_plain"]
 
 # with more objects a plan is cheap beside their statements
 _MOST_OBJECTS = 10
@@ -43,18 +44,36 @@ class _PlainClass(NamedTuple):
     references: tuple[RelationshipProperty, ...]
 
 
-class PlainWork(NamedTuple):
-    """The work list of a flush that needs no plan.
+def write_plain(session: Session, context: FlushContext) -> WorkList | None:
+    """Write the changes of a Session table by table, parents first, where that needs no plan.
 
-    :ivar referring: the classes of new objects that relationships give foreign keys.
+    :param context: is told the objects before they are written.
+    :returns: the work list; None, having written nothing, where the flush needs a plan.
     """
+    found = _plain_work(session)
+    if found is None:
+        return None
+    work, referring = found
+    families = work.families()
+    groups = group_mappers(families)
+    if len(groups) != len(families):
+        # tables that refer to each other in a circle
+        return None
+    context.begin(work.objects)
+    new, changed = work.new, work.changed
+    for (mapper,) in groups:
+        # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
+        if mapper in changed:
+            update_objects(session, mapper, changed[mapper])
+        if mapper in new:
+            if mapper in referring:
+                carry_keys(work, mapper, new[mapper], only_changed=False)
+            insert_objects(session, mapper, new[mapper])
+    return work
 
-    work: WorkList
-    referring: set[Mapper]
 
-
-def plain_work(session: Session) -> PlainWork | None:
-    """Return the work list of a flush of all objects, where it needs no plan; else None."""
+def _plain_work(session: Session) -> tuple[WorkList, set[Mapper]] | None:
+    """Return the work list of a flush that needs no plan, and the classes of new objects that relationships give foreign keys; else None."""
     objects = session.objects
     if objects.deleted or objects.taken_back or len(objects.new) + len(objects.modified) > _MOST_OBJECTS:
         return None
@@ -82,26 +101,7 @@ def plain_work(session: Session) -> PlainWork | None:
                 return None
             else:
                 changed[mapper] = [obj]
-    return PlainWork(WorkList(Changes.of(session), new, changed, {}, {}), referring)
-
-
-def write_plain(session: Session, plain: PlainWork) -> bool:
-    """Write a work list table by table, parents first; return False, having written nothing, where its tables refer to each other in a circle."""
-    work, referring = plain
-    families = work.families()
-    groups = group_mappers(families)
-    if len(groups) != len(families):
-        return False
-    new, changed = work.new, work.changed
-    for (mapper,) in groups:
-        # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
-        if mapper in changed:
-            update_objects(session, mapper, changed[mapper])
-        if mapper in new:
-            if mapper in referring:
-                carry_keys(work, mapper, new[mapper], only_changed=False)
-            insert_objects(session, mapper, new[mapper])
-    return True
+    return WorkList(Changes.of(session), new, changed, {}, {}), referring
 
 
 def _plain_class(mapper: Mapper) -> _PlainClass | None:

@@ -9,6 +9,7 @@ after the other, in the order in which they were first used. With it they are co
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,16 +73,20 @@ class TransactionOwner(Protocol):
     """A Session, as its connections see it."""
 
     @property
+    @abstractmethod
     def twophase(self) -> bool:
         """Whether all connections commit or none."""
 
     @property
+    @abstractmethod
     def join_transaction_mode(self) -> str:
         """How the ends of the Session reach a transaction in which a connection is already."""
 
+    @abstractmethod
     def begin_on(self, connection: Connection) -> Transaction:
         """Begin a transaction on a connection that takes part from now on."""
 
+    @abstractmethod
     def name_of_bind(self, bind: Any, number: int) -> tuple[str, bool]:
         """Return the name of a bind in a transaction, given its number there, and whether it is the default one."""
 
