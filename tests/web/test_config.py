@@ -339,6 +339,25 @@ def test_keys_of_others_may_change_at_any_time(tmp_path: Path) -> None:
         assert db.session.scalar("SELECT 1") == 1
 
 
+@pytest.mark.parametrize("late", [{"UOW_ECHO": True}, {"UOW_RETRY_ATTEMPTS": 2}])
+def test_a_key_that_comes_late_is_noticed_unless_it_says_nothing(tmp_path: Path, late: dict[str, Any]) -> None:
+    (key,) = late
+    db = UnitOfWork(app := app_with(tmp_path))
+    app.config[key] = None
+    with app.app_context():
+        assert db.session.scalar("SELECT 1") == 1
+    app.config.update(late)
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match=key):
+        db.session()
+
+
+def test_a_key_that_is_taken_away_is_noticed(tmp_path: Path) -> None:
+    db = UnitOfWork(app := app_with(tmp_path, UOW_ECHO=False))
+    del app.config["UOW_ECHO"]
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match="UOW_ECHO"):
+        db.session()
+
+
 # -- messages that name the true cause
 
 
