@@ -15,7 +15,14 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension
 from flask_uow.orm.state.cascades import cascaded, is_alone, related
 from flask_uow.orm.state.identity import FamilyIdentities, IdentityMap
-from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state, unmapped
+from flask_uow.orm.state.instance_state import (
+    InstanceState,
+    describe,
+    ensure_state,
+    forget,
+    instance_state,
+    unmapped,
+)
 from flask_uow.orm.state.keeping import put_values_back
 from flask_uow.orm.state.mutables import find_mutations, remember
 from flask_uow.orm.state.proxies import real_object
@@ -202,7 +209,11 @@ class SessionObjects:
             mapper.manager.adopt(type(obj))
         values = obj.__dict__
         state = values.get(STATE)
-        if type(state) is not InstanceState:
+        if state is None:
+            # nearly always, and so without a call: a new object (benchmark: insert_graph)
+            state = values[STATE] = InstanceState(obj, forget)
+            state.row_key = state.owner = state.changes = state.siblings = None
+        elif type(state) is not InstanceState:
             state = ensure_state(obj)
         owner = state.owner
         if owner is not None:
@@ -369,11 +380,14 @@ class SessionObjects:
             self.strong.clear()
         keeps_values = self._keeps_values
         for identities in self.families.values():
-            for state in list(identities.entries.values()):
-                state.owner = None
-                if keeps_values and (obj := state()) is not None and KEPT in obj.__dict__:
-                    put_values_back(obj)
+            # a copy in one step: objects may go while the loop runs, and their entries with them
+            states = list(identities.entries.values())
             identities.entries.clear()
+            for state in states:
+                state.owner = None
+            for state in states if keeps_values else ():
+                if (obj := state()) is not None and KEPT in obj.__dict__:
+                    put_values_back(obj)
         for name, obj in leaving:
             self.tell(name, obj)
 

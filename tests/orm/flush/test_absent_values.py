@@ -30,6 +30,7 @@ from flask_uow import (
     null,
     select,
 )
+from flask_uow.orm import Registry
 
 Base = declarative_base()
 
@@ -236,8 +237,10 @@ class Counter:
     pass
 
 
-mapper(Card, cards, exclude_properties=["state"])
-mapper(Counter, counters, exclude_properties=["start"])
+# of their own: tests of the default registry dispose of it
+registry = Registry()
+mapper(Card, cards, exclude_properties=["state"], registry=registry)
+mapper(Counter, counters, exclude_properties=["start"], registry=registry)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +281,7 @@ class Slot:
         self.id, self.wing, self.load = id, wing, 0
 
 
-mapper(Slot, slots, version_id_col=slots.c.version)
+mapper(Slot, slots, version_id_col=slots.c.version, registry=registry)
 
 
 def test_null_in_a_part_of_a_key_tells_a_row_on_sqlite() -> None:
