@@ -381,11 +381,11 @@ class SessionObjects:
         keeps_values = self._keeps_values
         for identities in self.families.values():
             # a copy in one step: objects may go while the loop runs, and their entries with them
-            states = list(identities.entries.values())
+            persistent = list(identities.entries.values())
             identities.entries.clear()
-            for state in states:
+            for state in persistent:
                 state.owner = None
-            for state in states if keeps_values else ():
+            for state in persistent if keeps_values else ():
                 if (obj := state()) is not None and KEPT in obj.__dict__:
                     put_values_back(obj)
         for name, obj in leaving:
