@@ -77,6 +77,9 @@ _app_context: ContextVar[Any] = flask_globals._cv_app
 # Flask 3.2 has one context for both
 _request_context: ContextVar[Any] = getattr(flask_globals, "_cv_request", _app_context)
 
+# the thread-local that has Click's contexts; None in a version that keeps them elsewhere
+_click_contexts: Any = getattr(click.globals, "_local", None)
+
 _TWO_STACKS = _request_context is not _app_context
 
 # the directory of flask_uow: what asks for a Session from elsewhere is the application
@@ -442,11 +445,17 @@ def note_pushed_context(app: flask.Flask, **extra: Any) -> None:
         context.__dict__[_OPENED_IN] = weakref.ref(request)
         return
     context.__dict__[_OPENED_IN] = None
-    click_context = click.get_current_context(silent=True)
+    # outside of commands Click answers by an exception that it raises and catches: asked only where it has a context
+    click_context = click.get_current_context(silent=True) if _has_click_context() else None
     if click_context is not None:
         _record_exit_code(click_context)
         # the exception that is being handled at this moment is not the command's
         context.__dict__[_NOTE] = Command(click_context, sys.exc_info()[1])
+
+
+def _has_click_context() -> bool:
+    """Return False where Click has certainly no context in this thread."""
+    return _click_contexts is None or bool(getattr(_click_contexts, "stack", None))
 
 
 def _record_exit_code(click_context: click.Context) -> None:

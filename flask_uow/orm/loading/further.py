@@ -6,7 +6,8 @@ Eager loading comes here after each run (:func:`load_further`), lazy loading at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
@@ -186,12 +187,16 @@ def load_relationship(
     if prop.condition.between:
         # there is a row for each row of the tables between
         found = {key: each_once(members) for key, members in found.items()}
+    attribute = prop.attribute
+    put: Callable[[Any, list[Any]], Any] = (
+        attribute.store_loaded if isinstance(attribute, CollectionAttribute) else partial(store, prop)
+    )
     for key, members in waiting.items():
-        related = found.get(key, ())
+        related = found.get(key, [])
         for obj in members:
             # what was set while the statement was under way, by a hook say, wins over what was loaded
             if prop.key not in obj.__dict__:
-                store(prop, obj, related)
+                put(obj, related)
 
 
 def _by_key(prop: RelationshipProperty, objects: Iterable[Any]) -> dict[Key, list[Any]]:
