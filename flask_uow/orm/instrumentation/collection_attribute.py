@@ -273,7 +273,7 @@ class CollectionAttribute(RelationshipAttribute):
         values = obj.__dict__
         state, waiting = values.get(STATE), values.get(PENDING)
         owner = state.owner if state is not None else None
-        if waiting is None and owner is not None and not owner.modified:
+        if waiting is None and state is not None and owner is not None and not owner.modified:
             # nearly always: nothing of the Session has changed (benchmark: page_eager)
             found = values[self.key] = self._filled(obj, state, items)
             return found
