@@ -39,7 +39,7 @@ def bank(postgresql_uri: str) -> Iterator[Flask]:
         held = engine.pool.holders()
     open_transactions = execute(
         postgresql_uri,
-        "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         " AND state <> 'idle'",
     )
     engine.dispose()
@@ -53,7 +53,7 @@ def terminate_all(uri: str) -> int:
     rows = execute(
         uri,
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
     )
     return len(rows)
 
@@ -359,7 +359,8 @@ def test_a_worker_killed_in_the_middle_of_a_request_leaves_nothing_behind(postgr
         assert ask(f"{url}/transfers/next/1/2/10", "POST")[0] == 201
         while execute(
             postgresql_uri,
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'",
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend' AND state <> 'idle'",
         ):
             pass  # the server notices the end of the worker when it writes to it
     assert references(postgresql_uri) == ["next"]

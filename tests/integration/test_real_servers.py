@@ -78,7 +78,7 @@ def states(uri: str) -> set[str]:
     """Return the states of the sessions of all but this connection."""
     rows = execute(
         uri,
-        "SELECT DISTINCT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "SELECT DISTINCT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
     )
     return {state for (state,) in rows}
 

@@ -178,7 +178,7 @@ def test_clients_are_told_the_truth_under_load_and_random_failures(
 def wait_until_connected(uri: str, most: int, seconds: float) -> None:
     """Return when there are no more sessions than ``most``: on a busy machine those of a killed worker take a moment to end."""
     deadline = time.monotonic() + seconds
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
     while (connections := execute(uri, sql)[0][0]) > most:
         assert time.monotonic() < deadline, f"{connections} sessions, expected {most} at most"
 
@@ -188,6 +188,7 @@ def wait_until_nothing_runs(uri: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while busy := execute(
         uri,
-        "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'",
+        "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend' AND state <> 'idle'",
     ):
         assert time.monotonic() < deadline, busy

@@ -146,7 +146,7 @@ def test_an_after_commit_callback_runs_after_the_decision_and_never_without_it(a
 
 TERMINATE = (
     "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
 
 
