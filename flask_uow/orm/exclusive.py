@@ -61,28 +61,12 @@ def exclusive(method: M) -> M:
     if not __debug__:
         return method
 
-    parameters = list(inspect.signature(method).parameters)
-    # the methods that are called for each object, and in each transaction: without packing arguments
-    if parameters == ["self"]:
-
-        @functools.wraps(method)
-        def guarded_alone(self: Any) -> Any:
-            lock = self.thread_lock
-            # nobody waits here: a Session is not made for two threads, and waiting would only hide it
-            if not lock.acquire(False):
-                raise _two_threads(self)
-            try:
-                return method(self)
-            finally:
-                lock.release()
-
-        return cast(M, guarded_alone)
-
-    if parameters == ["self", "instance"]:
-
+    if _takes_an_instance(method):
+        # the methods that are called for each object: without packing arguments
         @functools.wraps(method)
         def guarded_for(self: Any, instance: object) -> Any:
             lock = self.thread_lock
+            # nobody waits here: a Session is not made for two threads, and waiting would only hide it
             if not lock.acquire(False):
                 raise _two_threads(self)
             try:
@@ -103,6 +87,10 @@ def exclusive(method: M) -> M:
             lock.release()
 
     return cast(M, guarded)
+
+
+def _takes_an_instance(method: Callable[..., Any]) -> bool:
+    return list(inspect.signature(method).parameters) == ["self", "instance"]
 
 
 def exclusively(session: Guarded, load: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

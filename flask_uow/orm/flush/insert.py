@@ -69,8 +69,7 @@ def insert_objects(session: Session, base: Mapper, objects: list[Any]) -> None:
 
 def prepare(mapper: Mapper, objects: list[Any]) -> None:
     """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
-    if not mapper.stored:
-        require_stored(mapper, objects[0], "inserted")
+    require_stored(mapper, objects[0], "inserted")
     name, identity = mapper.discriminator, mapper.polymorphic_identity
     if name is not None and identity is not None and mapper.column_attrs[name].is_stored:
         for obj in objects:

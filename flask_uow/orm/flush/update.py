@@ -88,9 +88,8 @@ def update_objects(
                     update_objects(session, mapper, turn, are_in_turn=True, only=only)
                 return
     for names, members in by_columns.items():
+        require_stored(mapper, members[0], "updated")
         update = class_update(mapper, names)
-        if not update.tables:
-            require_stored(mapper, members[0], "updated")
         if update.moves_key:
             _refuse_missing_keys(mapper, members)
         for table in update.tables:
@@ -180,7 +179,7 @@ def update_batch(session: Session, mapper: Mapper, update: TableUpdate, objects:
         part.add_unmapped_onupdate(columns, values)
         kinds = kinds_of(values)
     batch = connection.dialect.batch
-    if have_expressions(kinds) or (len(keys) > 1 and has_null(keys)):
+    if have_expressions(kinds) or has_null(keys):
         for number, obj in enumerate(objects):
             _update_one(connection, part, names, obj, key, [column[number] for column in keys])
     # the keys that come back tell which rows somebody else has changed

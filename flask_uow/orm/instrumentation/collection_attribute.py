@@ -63,14 +63,11 @@ class CollectionAttribute(RelationshipAttribute):
 
     def new_collection(self, obj: MappedObject, items: Iterable[Any] = ()) -> Any:
         """Return an instrumented collection of ``obj``, filled without any event."""
-        return self._filled(obj, ensure_state(obj), items)
-
-    def _filled(self, obj: MappedObject, state: InstanceState, items: Iterable[Any]) -> Any:
         collection = self.make_collection()
         # before it has an owner, so that nobody is told
         if items:
             collection.__uow_fill__(items)
-        collection.__uow_owner__ = state
+        collection.__uow_owner__ = ensure_state(obj)
         collection.__uow_attribute__ = self
         if self.listeners is not None:
             self.listeners.tell("init_collection", obj, collection, CollectionAdapter(collection))
@@ -270,20 +267,15 @@ class CollectionAttribute(RelationshipAttribute):
 
     def store_loaded(self, obj: MappedObject, items: list[Any]) -> Any:
         """Store what was loaded from the database, with the changes that waited for it applied."""
-        values = obj.__dict__
-        state, waiting = values.get(STATE), values.get(PENDING)
-        owner = state.owner if state is not None else None
-        if waiting is None and state is not None and owner is not None and not owner.modified:
-            # nearly always: nothing of the Session has changed (benchmark: page_eager)
-            found = values[self.key] = self._filled(obj, state, items)
-            return found
+        waiting = obj.__dict__.get(PENDING)
         added, removed = waiting.pop(self.key, ((), ())) if waiting else ((), ())
+        owner = obj.__dict__[STATE].owner if STATE in obj.__dict__ else None
         if owner is not None and owner.modified and self.reverse is not None:
             removed = [
                 *removed,
                 *(item for item in items if self.has_left(obj, item) and not contains_identical(removed, item)),
             ]
-        collection = values[self.key] = self.new_collection(obj, items)
+        collection = obj.__dict__[self.key] = self.new_collection(obj, items)
         if added or removed:
             self.record(obj, ensure_state(obj), collection)
             for item in removed:

@@ -11,12 +11,10 @@ from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDa
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.planning import KeyedSelect, planned_once
 from flask_uow.orm.loading.statements import (
+    asked_keys,
     key_condition,
-    keys_condition,
-    listed_key_condition,
-    padded,
     unknown_but_null,
-    unknown_keys,
+    unknown_keys_condition,
 )
 from flask_uow.orm.mapping.class_listeners import HEARD
 from flask_uow.orm.state.instance_state import describe
@@ -282,18 +280,10 @@ def _load_columns(
     source, key, chosen = source_of(mapper, names)
     columns = [*key, *chosen]
     by_identity = {obj.__dict__[STATE].row_key: obj for obj in objects}
-    identities = list(by_identity)
-    count: int | None
-    values: list[Any]
-    if dialect.takes_lists and len(key) == 1 and len(identities) > 1:
-        # one statement for any number of keys
-        count, values = None, [identities]
-    else:
-        keys = padded(identities)
-        count, values = len(keys), [value for identity in keys for value in identity_values(identity)]
+    count, values = asked_keys(dialect, list(by_identity))
 
     def build() -> KeyedSelect:
-        condition = listed_key_condition(key[0]) if count is None else keys_condition(key, unknown_keys(key, count))
+        condition = unknown_keys_condition(key, count)
         return KeyedSelect(_select_from(source, columns).where(condition), None, columns)
 
     plan = planned_once(mapper.memo, ("refresh many", names, count), dialect, build)

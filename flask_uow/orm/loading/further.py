@@ -6,8 +6,7 @@ Eager loading comes here after each run (:func:`load_further`), lazy loading at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
@@ -27,7 +26,7 @@ from flask_uow.orm.loading.planning import (
 from flask_uow.orm.loading.rows import load_plainly
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.loading.several import warn_of_several
-from flask_uow.orm.loading.statements import keys_condition, listed_key_condition, padded, unknown_keys
+from flask_uow.orm.loading.statements import asked_keys, unknown_keys_condition
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.siblings import BATCH_SIZE
@@ -187,16 +186,12 @@ def load_relationship(
     if prop.condition.between:
         # there is a row for each row of the tables between
         found = {key: each_once(members) for key, members in found.items()}
-    attribute = prop.attribute
-    put: Callable[[Any, list[Any]], Any] = (
-        attribute.store_loaded if isinstance(attribute, CollectionAttribute) else partial(store, prop)
-    )
     for key, members in waiting.items():
-        related = found.get(key, [])
+        related = found.get(key, ())
         for obj in members:
             # what was set while the statement was under way, by a hook say, wins over what was loaded
             if prop.key not in obj.__dict__:
-                put(obj, related)
+                store(prop, obj, related)
 
 
 def _by_key(prop: RelationshipProperty, objects: Iterable[Any]) -> dict[Key, list[Any]]:
@@ -274,19 +269,7 @@ def _fetch(
     target = prop.mapper
     connection = session.connection_for(target, reads=True)
     dialect = connection.dialect
-    # a key of several columns is a tuple of values
-    is_single = type(keys[0]) is not tuple
-    count: int | None
-    asked: list[Any]
-    if dialect.takes_lists and is_single and len(keys) > 1:
-        # one statement for any number of keys
-        count, asked = None, [keys]
-    else:
-        # few different numbers of keys, so that few statements are planned and compiled
-        asked = padded(keys)
-        count = len(asked)
-        if not is_single:
-            asked = [value for key in asked for value in key]
+    count, asked = asked_keys(dialect, keys)
     # what the options below the relationship say belongs to the query's plan, and what is planned for them lives as long
     plans = target.memo if below is None else below.plans
     given = below.given if below is not None else ()
@@ -338,14 +321,11 @@ def _enter(objects: list[Any], columns: list[list[Any]], found: dict[Key, list[A
 def _select_of(prop: RelationshipProperty, count: int | None, below: LoadTree | None, is_lazy: bool) -> KeyedSelect:
     """Return the SELECT of the objects that are related to parents, and the columns that hold the parent's key.
 
-    :param count: the number of parents; None where their keys are one list.
+    :param count: as :func:`asked_keys` returns it.
     """
     target = prop.mapper
     select, columns = prop.sql.select_related(Select((target,)))
-    if count is None:
-        select = select.where(listed_key_condition(columns[0]))
-    else:
-        select = select.where(keys_condition(columns, unknown_keys(columns, count)))
+    select = select.where(unknown_keys_condition(columns, count))
     if below is not None:
         select = select.where(*below.criteria_of(target, is_lazy))
     order = prop.order_by or target.order_by

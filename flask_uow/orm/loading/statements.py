@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BinaryExpression, BindParameter, ColumnElement, ExpandingParameter
 from flask_uow.sql.operations import and_, or_
 from flask_uow.sql.types import ARRAY, BOOLEANTYPE
 
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+
 __all__ = [
+    "asked_keys",
     "is_unknown_key",
     "key_condition",
     "keys_condition",
-    "listed_key_condition",
-    "padded",
     "unknown_but_null",
-    "unknown_keys",
+    "unknown_keys_condition",
 ]
 
 # stands for the value of a key that is given at execution
@@ -29,18 +31,30 @@ def is_unknown_key(bind: BindParameter[Any]) -> bool:
     return bind.value is _KEY
 
 
-def padded(keys: Sequence[Any]) -> list[Any]:
-    """Return the keys with the last one repeated, so that their number is a power of two and statements are few."""
-    return [*keys, *([keys[-1]] * ((1 << (len(keys) - 1).bit_length()) - len(keys)))]
+def asked_keys(dialect: Dialect, keys: list[Any]) -> tuple[int | None, list[Any]]:
+    """Return how many keys a statement asks for, None where they are one list, and the parameters that stand for them.
+
+    Statements differ by that number, so that it takes few values.
+
+    :param keys: each a value, or a tuple of values where it has several columns.
+    """
+    is_single = type(keys[0]) is not tuple
+    if dialect.takes_lists and is_single and len(keys) > 1:
+        return None, [keys]
+    # the last one is repeated, up to a power of two
+    count = 1 << (len(keys) - 1).bit_length()
+    asked = [*keys, *([keys[-1]] * (count - len(keys)))]
+    return count, asked if is_single else [value for key in asked for value in key]
 
 
-def unknown_keys(columns: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
-    """Return ``count`` keys of placeholders, for values that are given at execution."""
-    return [(_KEY,) * len(columns)] * count
+def unknown_keys_condition(columns: Sequence[Any], count: int | None) -> ColumnElement[bool]:
+    """Return the condition that the columns hold one of several keys, which are given at execution.
 
-
-def listed_key_condition(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that a column holds one of several keys: a list, given at execution as one value."""
+    :param count: as :func:`asked_keys` returns it.
+    """
+    if count is not None:
+        return keys_condition(columns, [(_KEY,) * len(columns)] * count)
+    (column,) = columns
     keys = ExpandingParameter(_KEY, ARRAY(column.type, dimensions=1))
     return BinaryExpression(column, ops.IN, keys, BOOLEANTYPE)
 
@@ -50,7 +64,7 @@ def key_condition(columns: Sequence[Any], key: Iterable[Any] | None = None) -> C
 
     :param key: the values; None where they are given at execution.
     """
-    values = tuple(key) if key is not None else unknown_keys(columns, 1)[0]
+    values = tuple(key) if key is not None else (_KEY,) * len(columns)
     return and_(
         *(
             column.is_(None) if value is None else column == BindParameter(value, column.type)
