@@ -7,7 +7,7 @@ nothing else, so the texts are searched and not parsed.
 
 from __future__ import annotations
 
-__all__ = ["CHANGES_FORMATS", "CHANGES_SESSION", "DEPENDS", "MAY_WRITE"]
+__all__ = ["CHANGES_FORMATS", "CHANGES_SESSION", "DEPENDS", "MAY_WRITE", "UNSETTLED"]
 
 # leaves something in the session that would reach the next user of the connection: a setting, a temporary table, a lock
 CHANGES_SESSION = 1
@@ -17,3 +17,5 @@ CHANGES_FORMATS = 2
 MAY_WRITE = 4
 # the parameters decide
 DEPENDS = 8
+# left on the connection itself by an earlier user: the settings that values depend on are no longer there
+UNSETTLED = 16

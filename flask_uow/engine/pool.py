@@ -26,7 +26,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.engine.marks import CHANGES_SESSION
+from flask_uow.engine.marks import CHANGES_SESSION, UNSETTLED
 from flask_uow.engine.pool_record import Connector, Holder, PooledConnection, Temporary, User
 from flask_uow.exc import ArgumentError, DBAPIError, TimeoutError
 
@@ -40,6 +40,7 @@ _PING_SOON = 1.0  # the same with pool_pre_ping=True
 _SHOWN_HOLDERS = 20
 _CLEAN = ("changed", "always", "never")
 _LOOK_AGAIN = 0.1  # seconds after which who waits looks for connections whose holder is gone
+_MOST_PATIENCE = 1000  # users after whom a connection is given its settings again, at most
 _PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds without further attempts after the server took no further connection
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
@@ -445,7 +446,7 @@ class Pool:
     def _settle(self, record: PooledConnection) -> None:
         # one that is used once gains nothing by it, and what listens to new connections may have set the same, and means it
         if self._size and not self._listeners.get("connect"):
-            record.is_settled = self._connector.settle(record.raw)
+            record.is_settled = record.can_settle = self._connector.settle(record.raw)
 
     def _tell_of_connection(self, record: PooledConnection) -> None:
         """Call what listens to new connections; what it leaves open is rolled back."""
@@ -460,7 +461,9 @@ class Pool:
         record.holder = None
         if record.broken or not self._connector.reset(record.raw):
             return False
-        if record.marks or self._always_cleans:
+        if record.marks == UNSETTLED and not self._always_cleans:
+            self._settle_again(record)
+        elif record.marks or self._always_cleans:
             # a statement that leaves something in the session has marked the record; others are spared the round trip
             must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
             # what listens to new connections has set something that cleaning would undo
@@ -470,9 +473,20 @@ class Pool:
             # another round trip, while each transaction can make its own
             record.is_settled = False
             record.marks = 0
+            if record.can_settle:
+                record.marks = UNSETTLED
+                record.uses_until_settled = record.patience
+                record.patience = min(record.patience * 2, _MOST_PATIENCE)
         record.is_dirty = False
         # of an older generation where the pool was told, while it was lent, to discard what it has
         return record.generation == self._generation
+
+    def _settle_again(self, record: PooledConnection) -> None:
+        """Make the settings for the session anew, once several in a row have used the connection without a reason to mistrust it."""
+        record.uses_until_settled -= 1
+        if record.uses_until_settled <= 0:
+            record.is_settled = self._connector.settle(record.raw)
+            record.marks = 0
 
     def _keep(self, record: PooledConnection) -> None:
         """Make a connection idle; close it when it is one too many."""

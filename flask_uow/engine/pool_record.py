@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["INSIDE", "Connector", "Holder", "PooledConnection", "Temporary", "User"]
 
 # frames of the project itself, and of with statements over its generators, are not where a connection was asked for
+_PATIENCE = 5  # a transaction's own settings cost less than a round trip, so a few come before it
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 INSIDE = (_PACKAGE, contextlib.__file__)
 
@@ -127,14 +128,18 @@ class PooledConnection:
     :ivar info: for the application's own use, as long as the driver's connection is open.
     :ivar marks: what the statements of its user leave behind; see :mod:`flask_uow.engine.marks`.
     :ivar is_settled: True where the session has the settings that values depend on; see :meth:`Connector.settle`.
+    :ivar can_settle: True where it had them when it was opened, and so may be given them again.
+    :ivar uses_until_settled: how many further users, who leave nothing behind, it needs for that.
+    :ivar patience: that number at first; it grows each time, since whoever calls functions of his own will do so again.
     :ivar is_dirty: True where it was claimed after a holder that had not given it back.
     :ivar holder: tells what its user works for (a request, a command), None where nobody said.
     :ivar acquired: when it was lent, on the same clock.
     """
 
     __slots__ = (
-        "__weakref__", "_asked_at", "_asked_by", "_lease", "_thread", "acquired", "apart", "broken", "created", "cursor", "generation",
-        "holder", "info", "inherited", "is_dirty", "is_settled", "marks", "number", "raw", "returned",
+        "__weakref__", "_asked_at", "_asked_by", "_lease", "_thread", "acquired", "apart", "broken", "can_settle", "created", "cursor",
+        "generation", "holder", "info", "inherited", "is_dirty", "is_settled", "marks", "number", "patience", "raw", "returned",
+        "uses_until_settled",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -148,7 +153,9 @@ class PooledConnection:
         self.inherited = False
         self.apart = False
         self.is_dirty = False
-        self.is_settled = False
+        self.is_settled = self.can_settle = False
+        self.uses_until_settled = 0
+        self.patience = _PATIENCE
         self.marks = 0
         self.holder: Callable[[], str] | None = None
         self._asked_by: CodeType | None = None

@@ -17,7 +17,7 @@ from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm import Session
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import Hooks
-from flask_uow.web.config import KEYS, Settings, create_engines
+from flask_uow.web.config import KEYS, KEYS_WITH_NONE, Settings, create_engines
 from flask_uow.web.fixed_config import FixedConfig
 from flask_uow.web.query import with_helpers
 from flask_uow.web.reading import Reading
@@ -74,7 +74,7 @@ class AppState:
         return cls(
             settings,
             engines,
-            FixedConfig(app.config, KEYS),
+            FixedConfig(app.config, KEYS, KEYS_WITH_NONE),
             hooks,
             _recipe(app, settings, engines, hooks, query_class, None, settings.session_options),
             {

@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_BIND",
     "DEFAULT_DATABASE",
     "KEYS",
+    "KEYS_WITH_NONE",
     "EngineSettings",
     "Engines",
     "Settings",
@@ -62,6 +63,8 @@ KEYS = (
     "UOW_REPLICA_LEFT_OUT_SECONDS",
     "UOW_WRITES_COOKIE_SECONDS",
 )
+# those for which None is a value: never to commit, and a database that was forgotten; for the others it is the default
+KEYS_WITH_NONE = ("UOW_DATABASE_URI", "UOW_COMMIT_ON")
 # where apps that come from Flask-SQLAlchemy name their databases
 _KEYS_OF_OTHERS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS", "SQLALCHEMY_ENGINES")
 
@@ -146,7 +149,7 @@ def read_settings(
         common = {"echo": (_read_echo(config), _source("UOW_ECHO")), **common}
     session = _merged("session_options", session_options, config, "UOW_SESSION_OPTIONS")
     _check_session_options(session)
-    if "UOW_TWOPHASE" in config:
+    if config.get("UOW_TWOPHASE") is not None:
         session["twophase"] = (_read_flag(config, "UOW_TWOPHASE"), _source("UOW_TWOPHASE"))
     binds: dict[str | None, EngineSettings] = {
         None: _read_bind(app, _source("UOW_DATABASE_URI"), _default_uri(config), common)

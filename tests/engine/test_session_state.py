@@ -389,6 +389,73 @@ def test_settings_and_begin_cost_no_round_trip_where_others_set_something(
         connection.execute("DROP FUNCTION few_digits()")
 
 
+def uses_until_settled(engine: Engine, most: int = 100) -> int:
+    """How many transactions make settings of their own before one finds them made."""
+    for number in range(most):
+        if first_query(engine) == b"BEGIN;\nSELECT 1":
+            return number
+    return most
+
+
+UNSETTLING = {
+    "tables": lambda engine, shifts: shifts.metadata.create_all(engine, checkfirst=False),
+    "function": lambda engine, shifts: first_scalar(engine, "SELECT few_digits()"),
+    "setting": lambda engine, shifts: first_scalar(engine, "SET extra_float_digits = -3"),
+    "driver": lambda engine, shifts: engine.raw_connection().close(),
+}
+
+
+def first_scalar(engine: Engine, sql: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(sql)
+
+
+@pytest.fixture
+def few_digits(postgresql_uri: str) -> None:
+    """A function that sets something for the session, of which its text says nothing."""
+    execute(
+        postgresql_uri,
+        "CREATE FUNCTION few_digits() RETURNS text LANGUAGE sql AS $$ SELECT set_config('extra_float_digits', '-3', false) $$",
+    )
+
+
+@pytest.mark.parametrize("how", UNSETTLING)
+def test_a_session_of_which_nothing_is_known_is_given_the_settings_again_after_some_quiet_uses(
+    one: Engine, few_digits: None, how: str
+) -> None:
+    others = Table("other", MetaData(), Column("id", Integer, primary_key=True), Column("factor", Float))
+    assert uses_until_settled(one) == 0
+    UNSETTLING[how](one, others)
+    assert 0 < uses_until_settled(one) < 10
+    assert uses_until_settled(one) == 0
+    with one.begin() as connection:
+        assert connection.scalar("SELECT 0.7::float8 + 0.1::float8") == 0.7 + 0.1
+
+
+def test_a_session_that_loses_its_settings_again_and_again_is_seldom_given_them(one: Engine, few_digits: None) -> None:
+    waits = []
+    for _ in range(4):
+        UNSETTLING["function"](one, None)
+        waits.append(uses_until_settled(one))
+    assert waits == sorted(set(waits))
+    # between two calls there are too few uses
+    statements: list[str] = []
+    settle = one.pool._connector.settle
+    one.pool._connector.settle = lambda raw: bool(statements.append("settled")) or settle(raw)  # type: ignore[method-assign]
+    for _ in range(20):
+        UNSETTLING["function"](one, None)
+        first_query(one)
+    assert statements == []
+
+
+def test_a_session_that_is_not_our_own_is_never_given_settings(
+    one: Engine, few_digits: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one.pool._connector, "settle", lambda raw: False)
+    UNSETTLING["function"](one, None)
+    assert uses_until_settled(one, 30) == 30
+
+
 @pytest.mark.parametrize("name", ["datestyle", "intervalstyle", "timezone"])
 def test_a_trigger_that_sets_something_for_the_session_is_noticed(
     postgresql_uri: str, one: Engine, shifts: Table, name: str

@@ -291,7 +291,7 @@ LATE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("key", [key for key in LATE if key != "UOW_COMMIT_ON"])
+@pytest.mark.parametrize("key", LATE)
 @pytest.mark.parametrize(
     "use",
     [
@@ -351,11 +351,39 @@ def test_a_key_that_comes_late_is_noticed_unless_it_says_nothing(tmp_path: Path,
         db.session()
 
 
-def test_a_key_that_is_taken_away_is_noticed(tmp_path: Path) -> None:
-    db = UnitOfWork(app := app_with(tmp_path, UOW_ECHO=False))
-    del app.config["UOW_ECHO"]
-    with app.app_context(), pytest.raises(exc.ConfigurationError, match="UOW_ECHO"):
+@pytest.mark.parametrize("given", [{"UOW_ECHO": False}, {"UOW_COMMIT_ON": None}, {"UOW_DATABASE_URI": "sqlite://"}])
+def test_a_key_that_is_taken_away_is_noticed(tmp_path: Path, given: dict[str, Any]) -> None:
+    (key,) = given
+    db = UnitOfWork(app := app_with(tmp_path, **given))
+    del app.config[key]
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match=key):
         db.session()
+
+
+@pytest.mark.parametrize("key", ["UOW_COMMIT_ON", "UOW_DATABASE_URI"])
+def test_a_late_none_is_noticed_where_it_is_not_the_default(tmp_path: Path, key: str) -> None:
+    db = UnitOfWork(app := app_with(tmp_path))
+    app.config[key] = None
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match=f"{key}.*after init_app"):
+        db.session()
+
+
+def test_a_list_that_is_changed_in_place_is_noticed(tmp_path: Path) -> None:
+    app = app_with(
+        tmp_path, UOW_BINDS={"audit": {"url": "postgresql://a.invalid/x", "replicas": ["postgresql://b.invalid/x"]}}
+    )
+    db = UnitOfWork(app)
+    with app.app_context():
+        db.session()
+    app.config["UOW_BINDS"]["audit"]["replicas"].append("postgresql://late.invalid/x")
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match="UOW_BINDS"):
+        db.session()
+
+
+def test_two_phase_commits_without_a_value_are_as_the_extension_says(tmp_path: Path) -> None:
+    db = UnitOfWork(app := app_with(tmp_path, UOW_TWOPHASE=None), session_options={"twophase": True})
+    with app.app_context():
+        assert db.has_twophase()
 
 
 # -- messages that name the true cause
