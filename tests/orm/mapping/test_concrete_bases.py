@@ -88,6 +88,7 @@ def test_a_query_of_a_subclass_is_about_its_table(session: Session) -> None:
     assert sorted(one.name for one in session.scalars(select(Employee))) == ["ann", "cid"]
 
 
+@pytest.mark.usefixtures("no_left_over_mappings")
 def test_a_class_that_comes_later_is_in_the_union(engine: Engine) -> None:
     class OwnBase(DeclarativeBase):
         pass
