@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from psycopg2.extensions import AsIs
+from psycopg2.extras import Json
 
 from flask_uow import (
     ARRAY,
@@ -21,11 +24,14 @@ from flask_uow import (
     MetaData,
     Numeric,
     PickleType,
+    Session,
     String,
     Table,
     TypeDecorator,
     TypeEngine,
+    UserDefinedType,
     Uuid,
+    declarative_base,
     func,
     insert,
     literal,
@@ -215,3 +221,64 @@ def test_other_types_keep_no_copies() -> None:
         assert type_.copy_value(value) is value
     assert Integer().compare_values(1, 1)
     assert not Integer().compare_values(1, None)
+
+
+class Spec(UserDefinedType):
+    """A type of the database's own, whose values go to the driver as they are, or through a function."""
+
+    cache_ok = True
+
+    def __init__(self, name: str, bind: Any = None, load: Any = None) -> None:
+        self.name_of_it, self.bind, self.load = name, bind, load
+
+    def get_col_spec(self, **kw: object) -> str:
+        return self.name_of_it
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return self.bind
+
+    def result_processor(self, dialect: Any, coltype: object) -> Any:
+        return self.load
+
+
+def as_bytes(value: Any) -> Any:
+    return None if value is None else bytes(value)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("type_", "values"),
+    [
+        (Spec("smallint"), [1, None, 2]),
+        (Spec("numeric"), [Decimal("2.5"), 2]),
+        (Spec("double precision"), [0.1, float("inf")]),
+        (Spec("boolean"), [True, False]),
+        (Spec("bytea", load=as_bytes), [b'a"\0', memoryview(b"b")]),
+        (Spec("integer[]"), [[1, 2], [3]]),
+        (Spec("date"), [dt.date(2024, 5, 1), dt.date(2024, 5, 2)]),
+        (Spec("interval"), [dt.timedelta(days=1), dt.timedelta(seconds=1)]),
+        (Spec("jsonb", Json), [{"a": "it's \\ \""}, {"b": [1]}]),
+        (Spec("point", lambda value: AsIs("'({},{})'::point".format(*value)), ast.literal_eval), [(1, 2), (3, 4)]),
+    ],
+    ids=lambda value: value.name_of_it if isinstance(value, Spec) else "",
+)
+def test_many_values_of_a_type_of_the_database_s_own_go_like_one(
+    engine: Engine, type_: Spec, values: list[Any]
+) -> None:
+    base: Any = declarative_base()
+
+    class Item(base):
+        __tablename__ = "item"
+        id = Column(Integer, primary_key=True)
+        value = Column(type_)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        items = [Item(value=value) for value in values]
+        session.add_all(items)
+        session.commit()
+        assert [item.value for item in items] == values
+        for item, value in zip(items, reversed(values), strict=True):
+            item.value = value
+        session.commit()
+        assert [item.value for item in items] == values[::-1]

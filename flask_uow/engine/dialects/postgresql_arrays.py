@@ -8,10 +8,12 @@ else goes through the same processors as a single parameter. Measured in tests/b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from psycopg2.extensions import UNICODEARRAY
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import UNICODEARRAY, adapt
 from psycopg2.extras import Range
 
 from flask_uow.engine.dialects.base import Dialect, Processor
@@ -22,6 +24,9 @@ __all__ = ["array_binder", "array_items", "array_literal", "array_type", "elemen
 
 _NESTED = frozenset((list, tuple))
 _NONE = type(None)
+# a text as the driver writes it into a statement, with a cast or without one
+_LITERAL = re.compile(r"\s*(?P<escapes>E?)'(?P<text>(?:[^'\\]|''|\\.)*)'(?:::[\w\[\]\" ]+)?", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def array_binder(type_: ARRAY, dialect: Dialect) -> Processor:
@@ -88,6 +93,9 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
     elif kind.check is not None:
         kind.check(type_, [value for value in values if value is not None] if has_none else values)
     if kind.element is None:
+        if kind.cls is _NONE:
+            # types that users make may leave values of any class
+            values = [v if v is None or isinstance(v, str) else unknown_text(v, dialect) for v in values]
         return _texts(values, has_none)
     element = kind.element
     if has_none:
@@ -119,9 +127,22 @@ def unknown_text(value: object, dialect: Dialect) -> str:
         return range_text(value)
     type_ = type_for_value(value)
     if type_.name == "null":
-        return str(value)
+        return _adapted_text(value)
     processor = dialect.bind_processor(type_)
     return element_text(type_, dialect)(value if processor is None else processor(value))
+
+
+def _adapted_text(value: object) -> str:
+    """Return the text of an object that the driver itself knows how to write: ``Json(...)``, or one of a class that was registered with it."""
+    try:
+        written: str = adapt(value).getquoted().decode()
+    except (ProgrammingError, AttributeError):
+        return str(value)
+    literal = _LITERAL.fullmatch(written)
+    if literal is None:
+        return written
+    text = literal["text"].replace("''", "'")
+    return _ESCAPED.sub(r"\1", text) if literal["escapes"] else text
 
 
 def array_items(text: object) -> Any:

@@ -150,6 +150,13 @@ class PostgreSQLCompiler(StatementCompiler):
         # without a precision, which would round
         return "numeric" if isinstance(type_.storage, Numeric) else self.dialect.cast_name(type_)
 
+    def _is_other_number(self, type_: TypeEngine[Any], beside: TypeEngine[Any]) -> bool:
+        """Return True for numbers that a column of another type need not be able to hold."""
+        numbers = (Integer, Numeric, Float)
+        if type_ is beside or not (isinstance(type_.storage, numbers) and isinstance(beside.storage, numbers)):
+            return False
+        return self._value_type(type_) != self._value_type(beside)
+
     def binary_in(self, node: BinaryExpression[Any]) -> str:
         """Write a long list of row values as a table: the server makes a deep tree of the list, and may refuse its depth."""
         # one array, however many values there are: the text of the statement stays the same
@@ -159,6 +166,8 @@ class PostgreSQLCompiler(StatementCompiler):
             given = super().visit_bindparam(node.right) if not is_parameter(node.left) else self.process(node.right)
             if isinstance(node.left.type.storage, _NAMES):
                 given += f"::{self.dialect.cast_name(node.left.type)}[]"
+            elif isinstance(array := node.right.type, ARRAY) and self._is_other_number(array.item_type, node.left.type):
+                given += f"::{self._value_type(array.item_type)}[]"
             return f"{self.operand(node.left, ops.EQ)} {how} ({given})"
         if not isinstance(node.right, ExpressionList) or len(node.right.items) <= _ROWS:
             return self.plain_binary(node)

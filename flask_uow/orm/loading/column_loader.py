@@ -219,6 +219,20 @@ def _refresh(
     names: tuple[str, ...],
     lock: Lock,
 ) -> None:
+    row = _row_of(session, mapper, state, names, lock)
+    if row is None:
+        raise _row_is_gone(obj)
+    obj.__dict__.update(zip(names, row, strict=True))
+    if mapper.mutable_types:
+        remember(state, obj)
+    for hook in mapper.hooks.refresh:
+        hook(obj, None, set(names))
+
+
+def _row_of(
+    session: ExecutingSession, mapper: Mapper, state: InstanceState, names: tuple[str, ...], lock: Lock
+) -> list[Any] | None:
+    """Return the values of some attributes in the row of an object, None when it is gone."""
     connection = session.connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
@@ -233,15 +247,7 @@ def _refresh(
     plan = planned_once(mapper.memo, ("refresh", names, lock, nulls), dialect, build)
     parameters = plan.parameters([value for value in identity if value is not None])
     rows = connection.fetch_all(plan.compiled.sql, parameters, write=plan.compiled.is_write)
-    if not rows:
-        raise _row_is_gone(obj)
-    values = obj.__dict__
-    for name, part in zip(names, plan.columns, strict=True):
-        values[name] = part.value(rows[0])
-    if mapper.mutable_types:
-        remember(state, obj)
-    for hook in mapper.hooks.refresh:
-        hook(obj, None, set(names))
+    return [part.value(rows[0]) for part in plan.columns] if rows else None
 
 
 def _refresh_many(
@@ -290,7 +296,11 @@ def _load_columns(
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values))
     read = [part.values(rows) for part in plan.columns]
     found = read[0] if len(key) == 1 else list(zip(*read[: len(key)], strict=True))
-    loaded = [by_identity[identity] for identity in found]
+    try:
+        loaded = [by_identity[identity] for identity in found]
+    except KeyError:
+        # equal for the database, and not here: a text that CHAR has filled up with blanks, one that a type changes on its way
+        return _load_one_by_one(session, mapper, objects, names, first)
     was_found = any(obj is first for obj in loaded)
     # which attributes were absent is gone once they are filled in; nobody else needs to know
     waiting = (
@@ -307,6 +317,27 @@ def _load_columns(
         for obj in objects:
             if names[0] in obj.__dict__:
                 remember(obj.__dict__[STATE], obj)
+    return was_found
+
+
+def _load_one_by_one(
+    session: ExecutingSession, mapper: Mapper, objects: list[Any], names: tuple[str, ...], first: object
+) -> bool:
+    """Load columns like :func:`load_columns`, where the keys that the database gives do not tell whose the rows are."""
+    was_found = False
+    for obj in objects:
+        state: InstanceState = obj.__dict__[STATE]
+        row = _row_of(session, mapper, state, names, None)
+        if row is None:
+            continue
+        was_found = was_found or obj is first
+        absent = {name for name in names if name not in obj.__dict__}
+        for name, value in zip(names, row, strict=True):
+            obj.__dict__.setdefault(name, value)
+        for hook in type(obj).__mapper__.hooks.refresh if absent else ():
+            hook(obj, None, absent)
+        if mapper.mutable_types:
+            remember(state, obj)
     return was_found
 
 

@@ -26,7 +26,7 @@ from flask_uow.orm.loading.planning import (
 from flask_uow.orm.loading.rows import load_plainly
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.loading.several import warn_of_several
-from flask_uow.orm.loading.statements import asked_keys, unknown_keys_condition
+from flask_uow.orm.loading.statements import asked_keys, types_of_keys, unknown_keys_condition
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.siblings import BATCH_SIZE
@@ -183,6 +183,9 @@ def load_relationship(
         # databases limit the number of parameters
         for start in range(0, len(missing), BATCH_SIZE):
             _fetch(session, prop, missing[start : start + BATCH_SIZE], below, batch, found, values, is_lazy)
+    if len(missing) > 1:
+        for key in _to_ask_alone(prop, waiting, missing, found):
+            _fetch(session, prop, [key], below, batch, found, values, is_lazy)
     if prop.condition.between:
         # there is a row for each row of the tables between
         found = {key: each_once(members) for key, members in found.items()}
@@ -192,6 +195,31 @@ def load_relationship(
             # what was set while the statement was under way, by a hook say, wins over what was loaded
             if prop.key not in obj.__dict__:
                 store(prop, obj, related)
+
+
+def _to_ask_alone(
+    prop: RelationshipProperty, waiting: dict[Key, list[Any]], asked: list[Key], found: dict[Key, list[Any]]
+) -> list[Key]:
+    """Return the keys that the database may hold equal to others than these are here, so that the rows cannot tell whose they are.
+
+    Texts of another case for example, where a collation ignores that, or those that a CHAR column has filled up with blanks.
+    """
+    if not found.keys() <= waiting.keys():
+        return asked
+    if prop.direction is not Direction.MANY_TO_ONE or len(found) == len(waiting):
+        return []
+    # both forms of a key were asked for, and its row has one of them
+    present_forms = {form for key in found if (form := _plain_form(key)) is not None}
+    return [key for key in asked if key not in found and _plain_form(key) in present_forms]
+
+
+def _plain_form(key: Key) -> Key:
+    """Return the form that all forms of a text share, of a tuple of values the tuple of that; None for another key."""
+    if isinstance(key, str):
+        return key.rstrip().casefold()
+    if type(key) is tuple:
+        return tuple([_plain_form(part) if isinstance(part, str) else part for part in key])
+    return None
 
 
 def _by_key(prop: RelationshipProperty, objects: Iterable[Any]) -> dict[Key, list[Any]]:
@@ -325,7 +353,8 @@ def _select_of(prop: RelationshipProperty, count: int | None, below: LoadTree | 
     """
     target = prop.mapper
     select, columns = prop.sql.select_related(Select((target,)))
-    select = select.where(unknown_keys_condition(columns, count))
+    near = [prop.parent.column_attrs[name].column.type for name in prop.local_names]
+    select = select.where(unknown_keys_condition(columns, count, types_of_keys(columns, near)))
     if below is not None:
         select = select.where(*below.criteria_of(target, is_lazy))
     order = prop.order_by or target.order_by
