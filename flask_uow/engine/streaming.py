@@ -7,11 +7,12 @@ calls :func:`stream_pages`; StreamedResult and Query iterate it.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError
 
 if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
@@ -73,9 +74,13 @@ def _pages(connection: Connection, sql: str, params: Sequence[Any], size: int, w
         finally:
             # where the transaction has ended or failed, the cursor is gone with it
             if connection.transaction_level == level and connection.is_usable:
-                connection.run_on(cursor, f"CLOSE {name}", (), write=False)
+                # where the server is gone, the next statement of the transaction tells; who closes this may be the garbage collector
+                with contextlib.suppress(DBAPIError):
+                    connection.run_on(cursor, f"CLOSE {name}", (), write=False)
     finally:
-        cursor.close()
+        # the driver of SQLite refuses that for a connection that was closed meanwhile
+        with contextlib.suppress(*dialect.errors):
+            cursor.close()
 
 
 def _check_open(connection: Connection, level: object) -> None:

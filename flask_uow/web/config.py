@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote, unquote
 
 from flask import Flask
 
@@ -435,13 +436,14 @@ def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, tuple[A
 def _place_in_instance_folder(app: Flask, source: str, url: URL) -> URL:
     """Return a relative SQLite path made relative to the instance folder, which is created when it is missing."""
     path = url.database
-    if (
-        url.backend != "sqlite"
-        or not path
-        or path == ":memory:"
-        or path.startswith("file:")
-        or Path(path).is_absolute()
-    ):
+    if url.backend != "sqlite" or not path:
+        return url
+    # a URI of SQLite's own, in which a path is percent-encoded
+    is_uri = path.startswith("file:")
+    if is_uri:
+        path = unquote(path.removeprefix("file:"))
+    is_memory = path in ("", ":memory:") or url.query.get("mode") == "memory" or url.query.get("vfs") == "memdb"
+    if is_memory or Path(path).is_absolute():
         return url
     file = Path(app.instance_path, path)
     try:
@@ -451,7 +453,7 @@ def _place_in_instance_folder(app: Flask, source: str, url: URL) -> URL:
             f"{source} is a SQLite file in the folder {str(file.parent)!r}, which could not be created:"
             f" {error}. Give an absolute path in a folder that this process may write to."
         ) from error
-    return dataclasses.replace(url, database=str(file))
+    return dataclasses.replace(url, database=f"file:{quote(str(file))}" if is_uri else str(file))
 
 
 def _read_commit_on(config: Mapping[str, Any]) -> CommitOn:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask import Flask
 from flask import current_app as flask_current_app
+from werkzeug.local import LocalProxy
 
 from flask_uow.engine import Engine
 from flask_uow.engine.atomic import Recovery, recover
@@ -126,6 +127,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
             raise ArgumentError(
                 f"init_app() takes the Flask app, got {app!r}. Call it with the object that Flask(...) made."
             )
+        app = _real_app(app)
         if "uow" in app.extensions:
             raise InvalidRequestError(
                 f"the app {app.name!r} has a UnitOfWork already; each app can have one. Call init_app() once, and use"
@@ -317,7 +319,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         """
         here = ""
         if flask_current_app:
-            app: Flask = flask_current_app._get_current_object()  # type: ignore[attr-defined]
+            app = _real_app(flask_current_app)
             if app in self._apps:
                 return app
             here = f" on the app {app.name!r}, whose context is active"
@@ -386,7 +388,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
 
         :raises InvalidRequestError: when the extension does not serve it.
         """
-        return self.state_of(app).engines
+        return self.state_of(_real_app(app)).engines
 
     @property
     def engine(self) -> Engine:
@@ -454,3 +456,8 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
 
     def __repr__(self) -> str:
         return f"<UnitOfWork of {len(self._apps)} apps>"
+
+
+def _real_app(app: Flask) -> Flask:
+    """Return the app that ``current_app`` stands for: nothing can be kept by a proxy."""
+    return app._get_current_object() if isinstance(app, LocalProxy) else app

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import pickle
+import sys
 from typing import Any
 
 import pytest
 
-from flask_uow.engine import Engine, Result
+from flask_uow.engine import Connection, Engine, Result
 from flask_uow.engine.rows import row_class
-from flask_uow.exc import ArgumentError, InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
+from flask_uow.exc import (
+    ArgumentError,
+    DBAPIError,
+    InvalidRequestError,
+    MultipleResultsFound,
+    NoResultFound,
+    ResourceClosedError,
+)
 from flask_uow.orm import exc as orm_exc
-from flask_uow.sql import literal, select, union_all
+from flask_uow.sql import literal, select, text, union_all
 
 THREE = "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, 'c' ORDER BY 1"
 NONE = "SELECT 1 AS n, 'a' AS name WHERE 1 = 0"
@@ -355,3 +365,51 @@ def test_streamed_rows_do_what_fetched_ones_do(engine: Engine) -> None:
         listed = run()
         listed.fetchone()
         assert listed.unique(lambda row: row.n).all() == [rows[1], rows[2], rows[3]]
+
+
+def end_connection(connection: Connection, how: str) -> None:
+    """Have a connection end while rows are still being read from it."""
+    if how == "closed and disposed of":
+        connection.close()
+        connection.engine.dispose()
+    elif how == "invalidated":
+        connection.invalidate()
+    else:
+        raw: Any = connection.connection.driver_connection
+        if connection.dialect.is_server:
+            with connection.engine.connect() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": raw.info.backend_pid})
+        else:
+            raw.close()
+
+
+@pytest.mark.parametrize("how", ["closed and disposed of", "invalidated", "lost"])
+@pytest.mark.parametrize("end", ["close", "with block", "first", "collector", "loop"])
+def test_a_streamed_result_can_be_closed_when_its_connection_is_gone(
+    engine: Engine, how: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    connection = engine.connect()
+    streamed = connection.execute(NUMBERS.execution_options(yield_per=2))
+    loop = iter(streamed.partitions())
+    next(loop)
+    end_connection(connection, how)
+    if end == "close":
+        streamed.close()
+    elif end == "first":
+        with pytest.raises((InvalidRequestError, DBAPIError)):
+            streamed.first()
+        streamed.close()
+    elif end == "with block":
+        with pytest.raises(LookupError), streamed:
+            raise LookupError
+    elif end == "loop":
+        with contextlib.suppress(InvalidRequestError, DBAPIError):
+            for _ in loop:
+                break
+    del loop, streamed
+    gc.collect()
+    assert unraisable == []
+    connection.close()
+    assert fetch(engine, "SELECT 1 AS n").scalar() == 1

@@ -47,6 +47,61 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
 
 
 @pytest.mark.parametrize(
+    "uri",
+    [
+        "sqlite:///file:data/no%20tes.db?uri=true",
+        "sqlite:///file:data/no%20tes.db?mode=rwc&uri=true",
+        "sqlite:///file:data/no%20tes.db",
+    ],
+)
+def test_a_relative_path_in_a_uri_of_sqlites_own_is_relative_to_the_instance_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    db = make_db()
+    app = Flask(__name__, instance_path=str(tmp_path / "a % b"))
+    app.config.update(UOW_DATABASE_URI=uri)
+    db.init_app(app)
+    with app.app_context():
+        db.create_all()
+        db.engine.dispose()
+    assert (tmp_path / "a % b" / "data" / "no tes.db").exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sqlite:///file::memory:?cache=shared&uri=true",
+        "sqlite:///file:notes?mode=memory&cache=shared&uri=true",
+        "sqlite:///file:/notes?vfs=memdb",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+)
+def test_a_database_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    db = make_db()
+    app = app_with(tmp_path, UOW_DATABASE_URI=uri)
+    db.init_app(app)
+    with app.app_context():
+        db.create_all()
+        db.engine.dispose()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_absolute_path_in_a_uri_of_sqlites_own_stays(tmp_path: Path) -> None:
+    db = make_db()
+    app = app_with(tmp_path, UOW_DATABASE_URI=f"sqlite:///file:{tmp_path / 'own.db'}?uri=true")
+    db.init_app(app)
+    with app.app_context():
+        db.create_all()
+        db.engine.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == ["own.db"]
+
+
+@pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"UOW_DATABSE_URI": "sqlite://"}, r"unknown key 'UOW_DATABSE_URI'. Did you mean 'UOW_DATABASE_URI'\?"),

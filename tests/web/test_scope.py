@@ -7,10 +7,11 @@ import gc
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, copy_current_request_context, g
+from flask import Flask, copy_current_request_context, current_app, g
 from flask.testing import FlaskClient
 
 from flask_uow import DetachedInstanceError, InvalidRequestError, UnitOfWork, defer, exc, select, signals
@@ -460,6 +461,21 @@ def test_a_block_in_a_thread_is_independent(db: UnitOfWork, flask_app: Flask) ->
         thread.join()
         db.rollback_at_end()
     assert saved_texts(db, flask_app) == ["thread"]
+
+
+def test_an_app_may_be_given_by_its_proxy(tmp_path: Path, database_uri: str) -> None:
+    db = make_db()
+    app = Flask(__name__, instance_path=str(tmp_path))
+    app.config.update(UOW_DATABASE_URI=database_uri)
+    with app.app_context():
+        db.init_app(current_app)
+        db.create_all()
+        add_note(db, "a")
+        assert db.engines_of(current_app) is db.engines
+        with pytest.raises(InvalidRequestError, match="has a UnitOfWork already"):
+            UnitOfWork(current_app)
+    assert saved_texts(db, app) == ["a"]
+    dispose(db, app)
 
 
 def test_two_extensions_do_not_see_each_others_sessions(database_uri: str, second_database_uri: str) -> None:
