@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from flask_uow.engine.collector import MANY_ROWS, with_collector_at_rest
 from flask_uow.engine.dbapi_errors import HIDDEN, lost_at_commit, translate
 from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening, settings_gate
 from flask_uow.engine.listeners import Kind, StatementEvent
@@ -139,7 +140,12 @@ class SendingConnection:
         cursor = self._cursor
         try:
             cursor.execute(sql, params)
-            return cursor.fetchall() if make is None else make(cursor)
+            # -1 where the database makes the rows only as they are fetched: that may take long
+            if cursor.rowcount < MANY_ROWS:
+                return cursor.fetchall() if make is None else make(cursor)
+            if make is None:
+                return with_collector_at_rest(cursor.fetchall)
+            return with_collector_at_rest(make, cursor)
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 

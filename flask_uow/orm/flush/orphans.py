@@ -108,7 +108,9 @@ def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
     found: list[tuple[RelationshipProperty, Any]] = []
     class_: type | None = None
     orphaning: dict[str, RelationshipProperty] = {}
-    for state, obj in list(changes.modified.items()):
+    modified = changes.modified
+    # two lists of what is there, instead of one of as many tuples: the garbage collector would look through those
+    for state, obj in zip(list(modified), list(modified.values()), strict=True):
         if type(obj) is not class_:
             class_ = type(obj)
             orphaning = orphaning_relationships(class_.__mapper__)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from flask_uow.engine.collector import MANY_ROWS, with_collector_at_rest
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.parts import ColumnPart, EntityLoader, EntityPart, Rows
 from flask_uow.orm.mapping.entity import Layout
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.orm.state.identity import FamilyIdentities
 
 __all__ = ["EntityLoader", "entity_loader", "load_objects", "load_plainly", "loader_for", "loader_source"]
 
@@ -108,7 +110,7 @@ def _load_objects(
             before, after = part.start, part.row_width - part.stop
             columns = (*(None,) * before, *part.layout.names, *(None,) * after)
             load = entity_loader(mapper, dialect, columns, repeats=True)
-    objects = load(rows, session.objects.identities_of(mapper), siblings)
+    objects = _load_by(load, mapper, rows, session.objects.identities_of(mapper), siblings)
     if mapper.base_mapper is not mapper:
         _check_classes(objects, mapper)
     return objects
@@ -119,7 +121,16 @@ def load_plainly(
 ) -> list[Any]:
     """Return the object of each row, like :func:`load_objects`, for rows that are about nothing else; see ``QueryPlan.load``."""
     siblings = Siblings(None, session.batch_loading if batch is None else batch) if len(rows) > 1 else None
-    return load(rows, session.objects.identities_of(mapper), siblings)
+    return _load_by(load, mapper, rows, session.objects.identities_of(mapper), siblings)
+
+
+def _load_by(
+    load: EntityLoader, mapper: Mapper, rows: Rows, identities: FamilyIdentities, siblings: Siblings | None
+) -> list[Any]:
+    # what listens to objects being loaded may send statements, for which the collector is not to wait
+    if len(rows) < MANY_ROWS or mapper.events.reconstruct is not None or mapper.hooks.refresh:
+        return load(rows, identities, siblings)
+    return with_collector_at_rest(load, rows, identities, siblings)
 
 
 def loader_for(mapper: Mapper, layout: Layout, dialect: Dialect) -> EntityLoader | None:
@@ -161,7 +172,7 @@ def _load_family(
         target = _class_for(mapper, None if value is None else teller.value(rows[numbers[0]]))
         loader = entity_loader(target, dialect, _columns_for(target, layout))
         own = rows if len(numbers) == len(rows) else [rows[number] for number in numbers]
-        found = loader(own, session.objects.identities_of(target), siblings)
+        found = _load_by(loader, target, own, session.objects.identities_of(target), siblings)
         if own is rows:
             return found
         for number, obj in zip(numbers, found, strict=True):

@@ -143,8 +143,7 @@ class Session(ManyRowsSession):
     @exclusive
     def add_all(self, instances: Iterable[Any]) -> None:
         """Put objects into the Session, see :meth:`add`."""
-        for instance in instances:
-            self.objects.add(instance)
+        self.objects.add_all(instances)
 
     @exclusive
     def merge(self, instance: T, load: bool = True, **kw: Any) -> T:

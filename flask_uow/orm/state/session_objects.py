@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flask_uow.engine.collector import MANY_ROWS, with_collector_at_rest
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension
 from flask_uow.orm.state.cascades import cascaded, is_alone, related
@@ -176,6 +177,25 @@ class SessionObjects:
                 self.attach(obj)
                 if unasked:
                     unasked.pop(obj.__dict__[STATE], None)
+
+    def add_all(self, instances: Iterable[object]) -> None:
+        """Put objects in one after the other, see :meth:`add`."""
+        hooks = self.hooks
+        if (
+            isinstance(instances, list)
+            and len(instances) >= MANY_ROWS
+            and not (
+                hooks.before_attach or hooks.after_attach or hooks.transient_to_pending or hooks.detached_to_persistent
+            )
+        ):
+            with_collector_at_rest(self._add_each, instances)
+        else:
+            # what makes the objects one by one, or is told of each, may send statements
+            self._add_each(instances)
+
+    def _add_each(self, instances: Iterable[object]) -> None:
+        for instance in instances:
+            self.add(instance)
 
     def bring_along(self, instance: MappedObject) -> None:
         """Put an object in because one that is in was related to it; nobody has added it yet, see :attr:`unasked`."""
