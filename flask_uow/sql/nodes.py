@@ -208,7 +208,8 @@ class ChainedStatement(Executable):
         """Return the statement with options for its execution added.
 
         ``yield_per=n`` fetches n rows at a time; ``populate_existing=True`` (for mapped classes) overwrites what is loaded;
-        ``synchronize_session`` says how a Session brings its objects in step, see :meth:`flask_uow.orm.Query.update`.
+        ``synchronize_session`` says how a Session brings its objects in step, see :meth:`flask_uow.orm.Query.update`;
+        ``autoflush=False`` keeps it from writing its changes first.
         """
         return self.with_parts(_execution_options={**self._execution_options, **options})
 

@@ -594,6 +594,7 @@ class BuildingQuery(Generic[T]):
         return self._changed(
             select=self._select.execution_options(**options),
             from_statement=given.execution_options(**options) if given is not None else None,
+            autoflush=bool(options.get("autoflush", self._autoflush)),
         )
 
     def populate_existing(self) -> Self:

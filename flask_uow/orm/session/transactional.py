@@ -18,6 +18,7 @@ from flask_uow.orm.session.unit_observer import UnitObserver
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.state.session_objects import SessionObjects
+from flask_uow.sql.nodes import ClauseElement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,13 +96,16 @@ class TransactionalSession:
 
     # -- flush
 
-    def autoflush_now(self, loading: RelationshipProperty | None = None) -> bool:
+    def autoflush_now(self, loading: RelationshipProperty | None = None, statement: object = None) -> bool:
         """Flush where the Session has autoflush and something to write; return True when it did. For the package.
 
         :param loading: the relationship that is to be loaded, if that is the reason.
+        :param statement: what is to be executed; one with the option ``autoflush=False`` keeps the flush from happening.
         """
         # the cheap question before the other one, which compares values that change in place
         if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
+            if isinstance(statement, ClauseElement) and not statement.get_execution_options().get("autoflush", True):
+                return False
             try:
                 self._flush_by_itself(None, Automatic(loading))
             except FlaskUowError as error:

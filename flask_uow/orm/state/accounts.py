@@ -92,6 +92,7 @@ class Accounts:
     def undo(self, objects: SessionObjects) -> None:
         """Make inserted objects transient, deleted ones persistent, and give moved ones their keys back; new ones are transient, too."""
         pending = list(objects.new)
+        deleted_keys: dict[InstanceState, Any] = {}
         # keys first: what follows finds objects in the identity map by the keys that their rows have again
         for state, identity in self.moved.items():
             obj = state()
@@ -99,12 +100,16 @@ class Accounts:
                 state.owner.remove(state)
                 state.row_key = identity
                 state.owner.put(state, obj)
+            elif state in self.deleted:
+                # it comes back under the key that its row has again
+                deleted_keys[state], state.row_key = state.row_key, identity
         undone = self._undo_inserts(objects)
         for state in pending:
             objects.make_transient_again(state)
         objects.new.clear()
         for state, obj in self.deleted.items():
-            if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.row_key) in undone:
+            key = deleted_keys.get(state, state.row_key)
+            if state not in self.replaced and (type(obj).__mapper__.base_mapper, key) in undone:
                 # it was inserted and deleted in the same transaction
                 objects.make_transient_again(state)
             else:

@@ -23,6 +23,7 @@ from flask_uow import (
     exists,
     func,
     insert,
+    inspect,
     literal,
     literal_column,
     load_only,
@@ -418,3 +419,31 @@ def test_an_error_of_an_autoflush_says_where_it_comes_from(session: Session) -> 
         session.query(User).count()
     assert "no_autoflush" in caught.value.__notes__[0]
     session.rollback()
+
+
+@pytest.mark.parametrize(
+    "execute",
+    [
+        lambda session, options: session.scalar(select(func.count(User.id)).execution_options(**options)),
+        lambda session, options: session.scalar(select(func.count(User.id)), execution_options=options),
+        lambda session, options: session.execute(
+            text('SELECT count(*) FROM "user"'), execution_options=options
+        ).scalar(),
+        lambda session, options: len(session.scalars(select(User).execution_options(**options)).all()),
+        lambda session, options: len(
+            session.scalars(select(User), execution_options={**options, "yield_per": 2}).all()
+        ),
+        lambda session, options: session.execute(delete(User), execution_options=options).rowcount,
+        lambda session, options: session.query(User).execution_options(**options).count(),
+        lambda session, options: len(session.query(User).execution_options(**options).all()),
+        lambda session, options: len(list(session.query(User).execution_options(**options).yield_per(2))),
+        lambda session, options: int(session.query(User).execution_options(**options).get(77) is not None),
+        lambda session, options: int(session.get(User, 77, execution_options=options) is not None),
+    ],
+)
+def test_an_option_keeps_one_statement_from_flushing(session: Session, execute: Callable[..., int]) -> None:
+    user = User(id=77, name="ann")
+    session.add(user)
+    assert execute(session, {"autoflush": False}) == 0
+    assert inspect(user).pending
+    assert execute(session, {"autoflush": True}) == 1

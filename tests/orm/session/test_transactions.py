@@ -445,3 +445,30 @@ def test_close_ends_every_level_and_the_session_can_be_used_again(session: Sessi
     assert session.query(User).count() == 0
     session.close()
     session.close()
+
+
+@pytest.mark.parametrize("in_savepoint", [False, True])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_an_object_whose_key_was_changed_before_it_was_deleted_comes_back_under_its_first_key(
+    session: Session, in_savepoint: bool, is_replaced: bool
+) -> None:
+    place = Place(x=1, y=1, label="first")
+    session.add(place)
+    session.commit()
+    if in_savepoint:
+        session.begin_nested()
+    place.x = 2
+    session.flush()
+    if is_replaced:
+        session.add(Place(x=1, y=1, label="second"))
+        session.flush()
+    session.delete(place)
+    session.flush()
+    session.rollback()
+    assert inspect(place).persistent
+    assert (place.x, place.label) == (1, "first")
+    assert session.get(Place, (1, 1)) is place
+    assert session.get(Place, (2, 1)) is None
+    place.label = "third"
+    session.commit()
+    assert session.query(Place.x, Place.label).all() == [(1, "third")]
