@@ -18,7 +18,7 @@ from flask_uow.orm.session.unit_observer import UnitObserver
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.state.session_objects import SessionObjects
-from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.nodes import Executable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +104,7 @@ class TransactionalSession:
         """
         # the cheap question before the other one, which compares values that change in place
         if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
-            if isinstance(statement, ClauseElement) and not statement.get_execution_options().get("autoflush", True):
+            if isinstance(statement, Executable) and not statement.get_execution_options().get("autoflush", True):
                 return False
             try:
                 self._flush_by_itself(None, Automatic(loading))
