@@ -128,7 +128,8 @@ class SendingConnection:
             # outside a transaction the server commits with the statement; whether standbys have confirmed that is told
             # by a warning
             if not self._has_begun and self.dialect.awaits_standbys:
-                return self._send_alone(self._fetch, sql, params)
+                rows = self._send_alone(self._fetch, sql, params)
+                return rows if make is None else make(rows)
         if marks != 0:
             self._note_marks(sql, params)
         listeners = self._listeners

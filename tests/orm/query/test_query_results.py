@@ -452,3 +452,19 @@ def test_a_unique_result_keeps_objects_that_are_equal_by_a_method_of_their_class
     assert [one.id for one in session.scalars(select(Alike).order_by(Alike.id)).unique()] == [1, 2]
     assert len(session.execute(select(Alike)).unique().all()) == 2
     session.rollback()
+
+
+# -- outside of a transaction
+
+
+@pytest.mark.parametrize("way", ["isolation level", "session", "both"])
+def test_rows_of_columns_are_rows_where_each_statement_is_a_transaction_of_its_own(tables: Engine, way: str) -> None:
+    with Session(tables) as session:
+        session.add(User(name="ed", posts=[Post(title="p")]))
+        session.commit()
+    engine = tables.execution_options(isolation_level="AUTOCOMMIT") if way != "session" else tables
+    with Session(engine, autocommit=way != "isolation level") as session:
+        row = session.execute(select(User.id, User.name.label("called"))).one()
+        assert (row.called, row._fields) == ("ed", ("id", "called"))
+        assert session.query(User.name).one().name == "ed"
+        assert session.query(func.count(Post.id).label("posts")).one().posts == 1
