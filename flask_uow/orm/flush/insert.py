@@ -9,6 +9,7 @@ base's first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +209,7 @@ def _insert_batch(session: Session, connection: Connection, insert: TableInsert,
     batch, columns = connection.dialect.batch, insert.columns
     keys: Sequence[Any] | None
     if have_expressions(kinds) or part.has_unmapped_expressions:
-        keys = _insert_one_by_one(connection, part, names, objects, generated)
+        keys = _insert_one_by_one(session, connection, part, names, objects, generated)
     else:
         if NoneType in kinds:
             # the row has NULL there, so the object has None, and nothing is to be loaded
@@ -259,22 +260,38 @@ def _insert_and_fetch(
 
 
 def _insert_one_by_one(
-    connection: Connection, part: MappedTable, names: tuple[str, ...], objects: list[Any], generated: Column[Any] | None
+    session: Session,
+    connection: Connection,
+    part: MappedTable,
+    names: tuple[str, ...],
+    objects: list[Any],
+    generated: Column[Any] | None,
 ) -> list[Any]:
-    # values that the database works out need a statement of their own; they are loaded at the next access
-    keys = []
+    # values that the database works out need a statement of their own; but for keys they are loaded at the next access
+    keys, level = [], level_of(session)
+    key_names = [name for name, column in part.columns.items() if any(column is each for each in part.key)]
+    by_default = {id(values) for name, *some in level.filled if name in key_names for values in chain(*some)}
     for obj in objects:
-        values = {part.columns[name]: stored_value(obj.__dict__.get(name)) for name in names}
+        given = obj.__dict__
+        values = {part.columns[name]: stored_value(given.get(name)) for name in names}
         # columns without an attribute take their defaults from the statement
         statement = Insert(part.table).values(values)
+        worked_out = [name for name in key_names if is_expression(given.get(name))]
+        returned = [part.columns[name] for name in worked_out]
         if generated is not None:
-            statement = statement.returning(generated)
-        result = connection.execute(statement)
-        keys.append(result.scalar() if generated is not None else None)
+            returned.append(generated)
+        row: Any = connection.execute(statement.returning(*returned) if returned else statement)
+        row = row.one() if returned else ()
+        keys.append(row[-1] if generated is not None else None)
         for name in part.columns:
             if name not in names and name != part.generated:
                 # made by the database
-                obj.__dict__.pop(name, None)
-            elif is_expression(obj.__dict__.get(name)):
-                del obj.__dict__[name]
+                given.pop(name, None)
+            elif is_expression(given.get(name)):
+                del given[name]
+        for name, value in zip(worked_out, row, strict=False):
+            given[name] = value
+            # nobody's value when the row is taken back
+            if id(given) in by_default:
+                level.accounts.inserted[given[STATE]] = name
     return keys

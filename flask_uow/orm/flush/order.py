@@ -296,12 +296,16 @@ def _references(obj: MappedObject) -> Iterator[Any]:
 
 
 def _present_key(obj: MappedObject) -> Any:
-    """Return the key of an object: its identity, or for a new one the values that it was given, None while they are missing."""
+    """Return the key of an object: its identity, or for a new one the values that it was given, None while they are not known."""
     state = obj.__dict__.get(STATE)
     if state is not None and state.row_key is not None:
         return state.row_key
     key = [obj.__dict__.get(name) for name in type(obj).__mapper__.primary_key_names]
-    return None if None in key else identity_from(key)
+    try:
+        return None if None in key else identity_from(key)
+    except TypeError:
+        # an SQL expression, whose value the database has yet to work out
+        return None
 
 
 def key_references(mapper: Mapper) -> tuple[tuple[tuple[str, ...], Mapper], ...]:

@@ -233,8 +233,9 @@ class InsertLinks(Step):
     why: str = ""
 
     def rows(self) -> Iterator[TableRows]:
-        names = tuple(name for _, name in (*self.prop.secondary_pairs, *self.prop.remote_pairs))
-        yield TableRows(secondary_table(self.prop), names, len(self.pairs))
+        table = secondary_table(self.prop)
+        keys = (key for _, key in (*self.prop.secondary_pairs, *self.prop.remote_pairs))
+        yield TableRows(table, tuple(table.c[key].name for key in keys), len(self.pairs))
 
 
 @dataclass(slots=True, eq=False)

@@ -239,11 +239,19 @@ def _update_one(
     # columns without an attribute take their onupdate from the statement
     statement = Update(part.table).values({part.columns[name]: stored_value(values[name]) for name in names})
     statement = statement.where(*(column == value for column, value in zip(key, identity, strict=True)))
-    if connection.execute(statement).rowcount != 1:
+    worked_out = [name for name in names if is_expression(values[name])]
+    # the identity map goes by the new key
+    new_key = [name for name in worked_out if any(part.columns[name] is column for column in part.key)]
+    if new_key:
+        rows: list[Any] = connection.execute(statement.returning(*(part.columns[name] for name in new_key))).all()
+        found = len(rows)
+    else:
+        rows, found = [()], connection.execute(statement).rowcount
+    if found != 1:
         raise stale_rows(part, "UPDATE of", [obj], [obj], 0)
-    for name in names:
-        if is_expression(values[name]):
-            del values[name]
+    for name in worked_out:
+        del values[name]
+    values.update(zip(new_key, rows[0], strict=True))
 
 
 def _without_row(connection: Connection, part: MappedTable, objects: list[Any]) -> list[Any]:

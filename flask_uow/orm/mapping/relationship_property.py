@@ -311,9 +311,11 @@ class RelationshipProperty(InspectedRelationship):
         own, far = self.parent.name_of_column, self._mapper.name_of_column
         self._local_names = None
         if self.direction is Direction.MANY_TO_MANY:
-            self.secondary_pairs = tuple((own(column), secondary.name) for column, secondary in self.condition.pairs)
+            self.secondary_pairs = tuple(
+                (own(column), str(secondary.key)) for column, secondary in self.condition.pairs
+            )
             self.remote_pairs = tuple(
-                (far(column), secondary.name) for column, secondary in self.condition.secondary_pairs
+                (far(column), str(secondary.key)) for column, secondary in self.condition.secondary_pairs
             )
             return
         self.pairs = tuple((own(parent), far(target)) for parent, target in self.condition.pairs)

@@ -23,6 +23,7 @@ from flask_uow import (
     func,
     mapper,
     relationship,
+    select,
 )
 from flask_uow.orm import Registry
 from tests.orm.models import Member, Node, Place, Post, Tag, Team, User
@@ -285,3 +286,48 @@ def test_a_relationship_that_a_subclass_gets_after_a_flush_is_written(engine: En
         session.commit()
         assert session.execute(has.select()).all() == [(1, 1)]
     metadata.drop_all(engine)
+
+
+def test_columns_of_a_secondary_table_may_have_other_keys_than_names(engine: Engine, registry: Registry) -> None:
+    metadata = MetaData()
+    boats = Table("boat", metadata, Column("boat_id", Integer, primary_key=True, key="id"))
+    ports = Table("port", metadata, Column("port_id", Integer, primary_key=True, key="id"))
+    calls = Table(
+        "call",
+        metadata,
+        Column("call_boat", ForeignKey(boats.c.id, onupdate="CASCADE"), primary_key=True, key="boat"),
+        Column("call_port", ForeignKey(ports.c.id), primary_key=True, key="port"),
+    )
+
+    class Boat:
+        ports: Any
+        id: int
+
+    class Port:
+        pass
+
+    ports_of = relationship(Port, secondary=calls, backref="boats", order_by=ports.c.id)
+    mapper(Boat, boats, properties={"ports": ports_of}, registry=registry)
+    mapper(Port, ports, registry=registry)
+    metadata.create_all(engine)
+    with Session(engine) as session:
+        two: list[Any] = [Port(), Port()]
+        boat = Boat()
+        boat.ports = list(two)
+        session.add(boat)
+        assert sorted(session.plan_flush()[-1].columns) == ["call_boat", "call_port"]
+        session.commit()
+        assert boat.ports == two
+        boat.ports.remove(two[0])
+        session.commit()
+        assert (boat.ports, two[0].boats, two[1].boats) == ([two[1]], [], [boat])
+        boat.id += 50
+        session.commit()
+        assert session.execute(select(calls.c.boat)).all() == [(boat.id,)]
+        boat.ports.append(two[0])
+        session.delete(two[1])
+        session.commit()
+        assert [port.boats for port in boat.ports] == [[boat]]
+        session.delete(boat)
+        session.commit()
+        assert session.query(Port).count() == 1
