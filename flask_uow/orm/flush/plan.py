@@ -77,6 +77,11 @@ def _members(group: Group, families: ByFamily) -> list[Any]:
     return [obj for base in group for obj in families.get(base, ())]
 
 
+def _row_may_hold(obj: Any, name: str) -> bool:
+    """Return True where the row of an object has a value in a column, or gets one; the object may have been changed since."""
+    return getattr(obj, name) is not None or (obj.__dict__[STATE].changes or {}).get(name) is not None
+
+
 class _Planner:
     """Puts the objects of a work list into steps.
 
@@ -168,7 +173,7 @@ class _Planner:
                         links += [
                             Link(prop, obj, None)
                             for obj in objects
-                            if any(getattr(obj, own) is not None for own in prop.names_to_clear)
+                            if any(_row_may_hold(obj, own) for own in prop.names_to_clear)
                         ]
                 for prop in late:
                     if prop.direction is Direction.ONE_TO_MANY and prop.reverse is None:

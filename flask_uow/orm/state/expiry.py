@@ -91,9 +91,17 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
                     collection.__uow_detach__()
             others = values.keys() - names
             changes = state.changes
+            given: dict[str, Any] | None = None
             if changes is not None:
-                state.changes = None
-                objects.modified.pop(state, None)
+                # persistent parents forget their collections, too
+                given = {
+                    name: parent
+                    for name, parent in _given_by_parents(mapper, obj, state, [*changes]).items()
+                    if parent is not None and parent.__dict__[STATE] in objects.new
+                }
+                state.changes = dict.fromkeys(given, NO_VALUE) if given else None
+                if not given:
+                    objects.modified.pop(state, None)
             if len(others) == 1:
                 # our own bookkeeping is all that is left
                 # the whole dict is set aside as it is, where a copy would cost more
@@ -112,6 +120,8 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
                 values.update(own)
             if kept:
                 values[KEPT] = kept
+            if given:
+                values.update(given)
         for obj in told:
             for hook in type(obj).__mapper__.hooks.expire:
                 hook(obj, None)

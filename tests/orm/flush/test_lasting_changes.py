@@ -180,6 +180,46 @@ def test_expiring_both_sides_forgets_the_change(session: Session) -> None:
     assert region.towns == []
 
 
+@pytest.mark.parametrize("from_parent", [True, False])
+@pytest.mark.parametrize("is_one", [True, False])
+def test_what_a_new_parent_has_been_given_survives_that_everything_is_expired(
+    session: Session, from_parent: bool, is_one: bool
+) -> None:
+    child: Any = Seat() if is_one else Town(name="new")
+    session.add(child)
+    session.commit()
+    with session.no_autoflush:
+        region = Region(code="XX")
+        session.add(region)
+        if not from_parent:
+            child.region = region
+        elif is_one:
+            region.seat = child
+        else:
+            region.towns.append(child)
+        session.expire_all()
+    session.commit()
+    assert child.region_code == "XX"
+    assert (region.seat if is_one else region.towns[0]) is child
+
+
+def test_what_was_taken_from_a_new_parent_is_not_given_to_it_when_everything_is_expired(session: Session) -> None:
+    town = Town(name="new")
+    session.add(town)
+    session.commit()
+    with session.no_autoflush:
+        region = Region(code="XX", towns=[town])
+        session.add(region)
+        region.towns.remove(town)
+        session.expire_all()
+    session.commit()
+    assert (town.region_code, region.towns) == (None, [])
+    with session.no_autoflush:
+        town.region = Region(code="YY")
+        session.rollback()
+    assert (town.region, town.region_code) == (None, None)
+
+
 def test_expiring_the_parent_leaves_what_the_child_says(session: Session) -> None:
     region, town = session.query(Region).one(), session.query(Town).one()
     region.towns.append(town)

@@ -92,6 +92,22 @@ def test_post_update_clears_the_reference_before_deletes(widgets: Any) -> None:
     assert session.query(Widget).count() == 0
 
 
+@pytest.mark.parametrize("name", ["favourite", "favourite_id"])
+def test_post_update_clears_a_reference_that_was_set_to_none_just_before_both_are_deleted(
+    widgets: Any, name: str
+) -> None:
+    session, Widget, Entry = widgets
+    widget = Widget(entries=[Entry(), Entry()])
+    widget.favourite = widget.entries[0]
+    session.add(widget)
+    session.commit()
+    with session.no_autoflush:
+        setattr(widget, name, None)
+        session.delete(widget)
+    session.commit()
+    assert (session.query(Entry).count(), session.query(Widget).count()) == (0, 0)
+
+
 def test_a_row_that_refers_to_itself(engine: Engine) -> None:
     base = declarative_base()
 
