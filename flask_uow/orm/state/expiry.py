@@ -70,7 +70,7 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
         collections: tuple[str, ...] = ()
         # a copy in one step: objects may go while the loop runs, and their entries with them
         for state in list(identities.entries.values()):
-            obj = state()
+            obj: Any = state()
             if obj is None or (
                 spares_changed and (state.changes or state in objects.deleted or PENDING in obj.__dict__)
             ):
