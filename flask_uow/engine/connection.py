@@ -24,14 +24,11 @@ from flask_uow.engine.marks import CHANGES_SESSION
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult
-from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError
-from flask_uow.sql.compiler import Compiled
-from flask_uow.sql.dml import Insert
 from flask_uow.sql.select import Select
 from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.typed import T0, ReturnsRows, Ts
@@ -361,10 +358,11 @@ class Connection(SendingConnection):
         limit = dialect.usual_timeout
         if setup:
             # of these there may be any number
-            self._gate = opening_gate(dialect, level, is_settled, read_only, for_reads, setup)
+            self._gate = opening_gate(dialect, level, is_settled, read_only, for_reads, setup=setup)
             limit = dialect.statement_timeout(setup, limit)
         else:
-            self._gate = dialect.opening_gates[level, is_settled, read_only, for_reads]
+            spares_queries = read_only and is_settled and self._spares_queries(record, level)
+            self._gate = dialect.opening_gates[level, is_settled, read_only, for_reads, spares_queries]
         transaction.is_read_only = read_only
         if limit is not None:
             transaction.commit_limit = limit
@@ -636,15 +634,3 @@ class Connection(SendingConnection):
         self._record = None
         self._cursor = None
         self._gate = gate
-
-    # -- inside: results
-
-    def insert_and_return(
-        self, statement: Insert, parameters: Sequence[Mapping[str, Any]]
-    ) -> tuple[Compiled, list[tuple[Any, ...]]]:
-        """Execute an INSERT with RETURNING for a list of rows; return its compiled form, and the driver's rows.
-
-        :param parameters: the values of each row by name.
-        :raises DBAPIError: what the driver reported, translated.
-        """
-        return insert_and_return(self, statement, parameters)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.inserted import NO_KEYS, KeyOfOne, keys_of_lists
 from flask_uow.engine.result import Result, result_maker
+from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.rows import Row
 from flask_uow.engine.streamed import StreamedRowResult, stream_result
 from flask_uow.exc import ArgumentError, InvalidRequestError
@@ -133,7 +134,7 @@ def _execute_list(
             raise InvalidRequestError(
                 "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
             )
-        compiled, rows = connection.insert_and_return(statement, parameters)
+        compiled, rows = insert_and_return(connection, statement, parameters)
         names, make_rows = result_maker(compiled, compiled.columns, connection.dialect)
         return Result(make_rows(rows), names, len(rows), None, NO_KEYS)
     sets = [compiled.parameters(values, given) for given in parameters]

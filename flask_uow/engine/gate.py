@@ -36,9 +36,10 @@ class Gate:
     :ivar for_reads: True where a statement that only reads opens it too.
     :ivar read_only: True where the transaction must not write.
     :ivar refusal: why nothing can be sent at all, None where something can.
+    :ivar spares_queries: True where a query that does the same by itself goes out without opening it, although others that read open it.
     """
 
-    __slots__ = ("begin_sql", "for_reads", "read_only", "refusal", "sent")
+    __slots__ = ("begin_sql", "for_reads", "read_only", "refusal", "sent", "spares_queries")
 
     def __init__(
         self,
@@ -47,17 +48,18 @@ class Gate:
         read_only: bool = False,
         refusal: str | None = None,
         sent: str | None = None,
+        spares_queries: bool = False,
     ) -> None:
         self.begin_sql = begin_sql
         self.sent = begin_sql if sent is None else sent
         self.for_reads = for_reads
         self.read_only = read_only
         self.refusal = refusal
+        self.spares_queries = spares_queries
 
 
-class OpeningGates(dict[tuple[str | None, bool, bool, bool], Gate]):
-    """The gates of transactions that begin: by their isolation level, whether the session has the settings that values depend on, whether
-    they must not write, and whether a statement that only reads opens them too.
+class OpeningGates(dict[tuple[str | None, bool, bool, bool, bool], Gate]):
+    """The gates of transactions that begin: by the parameters of :func:`opening_gate`, but for the setup.
 
     Gates do not change, and a program begins its transactions in few ways: each is made once.
     """
@@ -66,7 +68,7 @@ class OpeningGates(dict[tuple[str | None, bool, bool, bool], Gate]):
         super().__init__()
         self._dialect = dialect
 
-    def __missing__(self, key: tuple[str | None, bool, bool, bool]) -> Gate:
+    def __missing__(self, key: tuple[str | None, bool, bool, bool, bool]) -> Gate:
         gate = self[key] = opening_gate(self._dialect, *key)
         return gate
 
@@ -77,11 +79,13 @@ def opening_gate(
     is_settled: bool,
     read_only: bool,
     for_reads: bool,
+    spares_queries: bool = False,
     setup: Sequence[str] = (),
 ) -> Gate:
     """Return the gate of a transaction that begins; the parameters are those of ``Connection.begin``.
 
     :param is_settled: True where the session has the settings that values depend on.
+    :param spares_queries: as for :class:`Gate`.
     """
     begin_sql = dialect.begin_sql(isolation_level, read_only)
     sent = begin_sql if is_settled else dialect.with_settings(begin_sql)
@@ -91,7 +95,8 @@ def opening_gate(
         )
         begin_sql = "; ".join((begin_sql, *setup))
         sent = "; ".join((sent, *setup))
-    return Gate(begin_sql, for_reads or dialect.begins_for_reads(isolation_level), read_only, None, sent)
+    opens = for_reads or dialect.begins_for_reads(isolation_level)
+    return Gate(begin_sql, opens, read_only, None, sent, spares_queries)
 
 
 def settings_gate(dialect: Dialect) -> Gate:

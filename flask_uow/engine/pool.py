@@ -446,7 +446,8 @@ class Pool:
     def _settle(self, record: PooledConnection) -> None:
         # one that is used once gains nothing by it, and what listens to new connections may have set the same, and means it
         if self._size and not self._listeners.get("connect"):
-            record.is_settled = record.can_settle = self._connector.settle(record.raw)
+            record.settle_by(self._connector)
+            record.can_settle = record.is_settled
 
     def _tell_of_connection(self, record: PooledConnection) -> None:
         """Call what listens to new connections; what it leaves open is rolled back."""
@@ -485,7 +486,7 @@ class Pool:
         """Make the settings for the session anew, once several in a row have used the connection without a reason to mistrust it."""
         record.uses_until_settled -= 1
         if record.uses_until_settled <= 0:
-            record.is_settled = self._connector.settle(record.raw)
+            record.settle_by(self._connector)
             record.marks = 0
 
     def _keep(self, record: PooledConnection) -> None:

@@ -85,8 +85,11 @@ class Connector(Protocol):
         """Undo what statements have left in the session of an idle connection; return False where it must be closed for that."""
 
     @abstractmethod
-    def settle(self, raw: DBAPIConnection) -> bool:
-        """Make the settings that values depend on for as long as an idle connection is open; return False where each transaction has to make them."""
+    def settle(self, raw: DBAPIConnection) -> str | None:
+        """Make the settings that values depend on for as long as an idle connection is open.
+
+        :returns: the isolation level of transactions that ask for none; None where each transaction has to make the settings.
+        """
 
     @abstractmethod
     def is_refusal(self, error: BaseException) -> bool:
@@ -128,6 +131,7 @@ class PooledConnection:
     :ivar info: for the application's own use, as long as the driver's connection is open.
     :ivar marks: what the statements of its user leave behind; see :mod:`flask_uow.engine.marks`.
     :ivar is_settled: True where the session has the settings that values depend on; see :meth:`Connector.settle`.
+    :ivar isolation_level: that of transactions that ask for none; None where it is not known.
     :ivar can_settle: True where it had them when it was opened, and so may be given them again.
     :ivar uses_until_settled: how many further users, who leave nothing behind, it needs for that.
     :ivar patience: that number at first; it grows each time, since whoever calls functions of his own will do so again.
@@ -138,7 +142,7 @@ class PooledConnection:
 
     __slots__ = (
         "__weakref__", "_asked_at", "_asked_by", "_lease", "_thread", "acquired", "apart", "broken", "can_settle", "created", "cursor",
-        "generation", "holder", "info", "inherited", "is_dirty", "is_settled", "marks", "number", "patience", "raw", "returned",
+        "generation", "holder", "info", "inherited", "is_dirty", "is_settled", "isolation_level", "marks", "number", "patience", "raw", "returned",
         "uses_until_settled",
     )  # fmt: skip
 
@@ -154,6 +158,7 @@ class PooledConnection:
         self.apart = False
         self.is_dirty = False
         self.is_settled = self.can_settle = False
+        self.isolation_level: str | None = None
         self.uses_until_settled = 0
         self.patience = _PATIENCE
         self.marks = 0
@@ -196,6 +201,11 @@ class PooledConnection:
     def pass_to(self, holder: Holder | None) -> None:
         """Let somebody else have it; called by the one who has it."""
         self._lease = {0: holder if holder is not None else weakref.ref(self)}
+
+    def settle_by(self, connector: Connector) -> None:
+        """Have the driver make the settings that values depend on, for as long as the connection is open."""
+        self.isolation_level = connector.settle(self.raw)
+        self.is_settled = self.isolation_level is not None
 
     def let_go(self) -> None:
         """Make it idle; called by the one who has it."""

@@ -350,8 +350,8 @@ class SendingConnection:
         if gate.refusal is not None:
             self._refuse(gate)
         # On SQLite a read goes out by itself until something is written: it takes no lock, and sees what is newest. On
-        # PostgreSQL for_reads is always True.
-        if not write and not gate.for_reads:
+        # PostgreSQL for_reads is always True, and queries are spared where nothing may be written.
+        if not write and (not gate.for_reads or (gate.spares_queries and self.dialect.does_alone(sql))):
             return sql
         if not self._begins_with_statement:
             if gate.read_only and write:
@@ -368,6 +368,14 @@ class SendingConnection:
     def _is_settled(self, record: PooledConnection) -> bool:
         """Return True where the session has the settings that values depend on, and no statement may have changed them since the connection was lent."""
         return record.is_settled and not record.marks and self.dialect.is_settled(record.raw)
+
+    def _spares_queries(self, record: PooledConnection, isolation_level: str | None) -> bool:
+        """Return True where the queries of a transaction that must not write need no BEGIN: each sees what is newest, within it or not.
+
+        :param isolation_level: the one asked for; None for that of the session.
+        """
+        # that a transaction over a replica must not write was not asked for by anybody
+        return (isolation_level or record.isolation_level) == "READ COMMITTED" and not self.engine.is_replica
 
     def unsettle(self) -> None:
         """Undo the settings that the connection has for its whole session: for somebody who uses the driver's connection without it."""

@@ -53,8 +53,8 @@ class FakeConnector:
         raw.resets += 1
         return raw.alive
 
-    def settle(self, raw: Any) -> bool:
-        return False
+    def settle(self, raw: Any) -> None:
+        return None
 
     def clean(self, raw: FakeConnection) -> bool:
         raw.cleanings += 1

@@ -28,6 +28,7 @@ from flask_uow import (
 from flask_uow.orm import Mapped
 from flask_uow.web import retry
 from flask_uow.web.scope import current_scope
+from tests.statements import StatementLog
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -683,6 +684,31 @@ def test_a_read_only_block_can_read_and_not_write(
     assert saved_texts(db, flask_app) == []
     with db.unit_of_work(read_only=True) as session:
         assert session.scalar(select(db.Note.id)) is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("asks", ["in a block", "by its decorator"])
+def test_a_view_that_says_it_only_reads_is_spared_begin_and_commit(
+    db: UnitOfWork, flask_app: Flask, database: str, asks: str
+) -> None:
+    def read() -> list[str]:
+        return [db.session.scalars(select(db.Note.text)).all() for _ in range(2)][1]  # type: ignore[attr-defined]
+
+    def read_in_block() -> list[str]:
+        with db.unit_of_work(read_only=True):
+            return read()
+
+    flask_app.get("/")(read_in_block if asks == "in a block" else db.transactional(read_only=True)(read))
+    with flask_app.app_context():
+        add_note(db, "a")
+        db.session.commit()
+        # a new connection has settings that nobody can have changed
+        db.engine.dispose()
+        log = StatementLog().attach(db.engine)
+    assert flask_app.test_client().get("/").json == ["a"]
+    log.detach()
+    assert len(log.sql) == 2
+    opened = ["BEGIN DEFERRED", "COMMIT"] if database == "sqlite" and asks == "by its decorator" else []
+    assert log.transactions == opened
 
 
 @pytest.fixture

@@ -160,9 +160,12 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     def clean(self, raw: RawT) -> bool:
         """Undo what statements have left in the session of an idle ``raw``; return False where it must be closed for that."""
 
-    def settle(self, raw: RawT) -> bool:
-        """Make the settings that values depend on for as long as an idle ``raw`` is open; return False where each transaction has to make them."""
-        return False
+    def settle(self, raw: RawT) -> str | None:
+        """Make the settings that values depend on for as long as an idle ``raw`` is open.
+
+        :returns: the isolation level of transactions that ask for none; None where each transaction has to make the settings.
+        """
+        return None
 
     def is_settled(self, raw: RawT) -> bool:
         """Return False where something has changed what :meth:`settle` has set, as far as the client is told. Sends nothing."""
@@ -264,6 +267,10 @@ class Dialect(ABC, Generic[RawT, CursorT]):
 
     def only_reads(self, sql: str) -> bool:
         """Return True for SQL text that is known to be one query which neither writes nor locks, so that a read replica can answer it."""
+        return False
+
+    def does_alone(self, sql: str) -> bool:
+        """Return True for SQL text that is known to do the same by itself as in a transaction where each statement sees what is newest."""
         return False
 
     def calls_only_readers(self, sql: str) -> bool:

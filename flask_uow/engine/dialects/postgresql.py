@@ -42,6 +42,7 @@ from flask_uow.engine.dialects.postgresql_session import (
     SETTLED,
     UNSETTLE,
     calls_only_readers,
+    does_alone,
     find_marks,
     needs_settings,
     only_reads,
@@ -339,16 +340,17 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         with raw.cursor() as cursor:
             cursor.execute(SESSION_SETTINGS)
 
-    def settle(self, raw: connection) -> bool:
+    def settle(self, raw: connection) -> str | None:
         if not self.settings_sql or self.creator is not None:
-            return False
+            return None
         try:
             with raw.cursor() as cursor:
                 cursor.execute(SETTLE, (raw.info.backend_pid,))
-                return cursor.fetchone() is not None and self.is_settled(raw)
+                found = cursor.fetchone()
         except psycopg2.Error:
             # a server that speaks the protocol and has other functions, or a connection that is lost, as its next statement tells
-            return False
+            return None
+        return found[0].upper() if found is not None and self.is_settled(raw) else None
 
     def is_settled(self, raw: connection) -> bool:
         return tuple(map(raw.get_parameter_status, REPORTED)) == SETTLED
@@ -382,6 +384,9 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
 
     def only_reads(self, sql: str) -> bool:
         return self._known(("statement", sql), only_reads)
+
+    def does_alone(self, sql: str) -> bool:
+        return self._known(("alone", sql), does_alone)
 
     def calls_only_readers(self, sql: str) -> bool:
         return self._known(("part", sql), calls_only_readers)

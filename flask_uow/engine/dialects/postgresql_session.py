@@ -22,6 +22,7 @@ __all__ = [
     "SETTLE",
     "UNSETTLE",
     "calls_only_readers",
+    "does_alone",
     "find_marks",
     "needs_settings",
     "only_reads",
@@ -33,8 +34,9 @@ SETTINGS = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgre
 SESSION_SETTINGS = SETTINGS.replace("SET LOCAL ", "SET ")
 # Makes the settings for the session, and gives a row, only where the process that answers is the one that has let the client in. Poolers tell
 # their clients a number of their own, or that of a process that serves others next.
+# The row tells the isolation level of transactions that ask for none.
 SETTLE = (
-    "SELECT set_config('datestyle', 'ISO, MDY', false), set_config('intervalstyle', 'postgres', false),"
+    "SELECT current_setting('default_transaction_isolation'), set_config('datestyle', 'ISO, MDY', false), set_config('intervalstyle', 'postgres', false),"
     " set_config('extra_float_digits', '3', false), set_config('timezone', 'UTC', false) WHERE pg_backend_pid() = %s"
 )
 UNSETTLE = "RESET datestyle; RESET intervalstyle; RESET extra_float_digits; RESET timezone"
@@ -128,6 +130,17 @@ _MAY_CHANGE = re.compile(
     r";\s*\S|\b(?:INSERT|UPDATE|DELETE|MERGE|INTO)\b|\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|(?:KEY\s+)?SHARE)\b",
     re.IGNORECASE,
 )
+
+# the time at which the transaction began
+_TIME_OF_TRANSACTION = re.compile(
+    r"\b(?:now|age|transaction_timestamp|current_(?:date|time|timestamp)|local(?:time|timestamp)|today|tomorrow|yesterday)\b",
+    re.IGNORECASE,
+)
+
+
+def does_alone(sql: str) -> bool:
+    """Return True for SQL text that gives the same by itself as in a transaction at READ COMMITTED: it only reads, and no time of the transaction."""
+    return only_reads(sql) and not _TIME_OF_TRANSACTION.search(sql)
 
 
 def only_reads(sql: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Result
 from flask_uow.engine.inserted import NO_KEYS
+from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.rows import row_class
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.dml.bulk import bulk_insert, stored_columns, transaction_of, values_of
@@ -94,7 +95,7 @@ def _insert_groups(
         if not statement.entities:
             count += connection.execute(prepared, given).rowcount
             continue
-        compiled, raw = connection.insert_and_return(prepared, given)
+        compiled, raw = insert_and_return(connection, prepared, given)
         plan = plain_plan(statement, compiled, connection.dialect)
         # the rows were written just now: what objects hold of them is replaced
         made = results_of(QueryRun(session, connection.dialect, plan, populate=True), raw, "rows")

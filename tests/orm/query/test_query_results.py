@@ -12,6 +12,7 @@ from flask_uow import (
     ArgumentError,
     Bundle,
     DeclarativeBase,
+    Engine,
     InvalidRequestError,
     Mapped,
     MultipleResultsFound,
