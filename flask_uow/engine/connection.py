@@ -34,6 +34,7 @@ from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.typed import T0, ReturnsRows, Ts
 
 if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import Description
     from flask_uow.engine.engine import Engine
     from flask_uow.engine.pool import PooledConnection
     from flask_uow.sql.schema import Table
@@ -211,15 +212,22 @@ class Connection(SendingConnection):
         return super().run_many(sql, list_of_params, write=write)
 
     def stream(
-        self, sql: str, params: Sequence[Any] = (), size: int = 1000, *, write: bool = False
+        self,
+        sql: str,
+        params: Sequence[Any] = (),
+        size: int = 1000,
+        *,
+        write: bool = False,
+        describe: Callable[[Description], object] | None = None,
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Send a statement that returns rows and yield them in pages; the server keeps what is not fetched yet.
 
         The transaction must stay open until the last page; outside one, one is begun for it. Parameters as in fetch_all.
 
         :param size: rows in each page.
+        :param describe: told of the columns, as the driver describes them, before the first page comes.
         """
-        return stream_pages(self, sql, params, size, write)
+        return stream_pages(self, sql, params, size, write, describe)
 
     def table_names(self, schema: str | None = None) -> list[str]:
         """Return the names of the tables that exist in ``schema`` (in the default one when None), sorted."""

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     import typing_extensions
 
-__all__ = ["CursorT", "DBAPIConnection", "DBAPICursor", "RawT"]
+__all__ = ["CursorT", "DBAPIConnection", "DBAPICursor", "Description", "RawT"]
+
+# a sequence for each column of a result, the column's name first
+Description = Sequence[Sequence[Any]]
 
 
 class DBAPICursor(Protocol):
     """A cursor of a driver."""
 
     @property
-    def description(self) -> Sequence[Sequence[Any]] | None:
-        """A sequence for each column of the rows, the column's name first; None where the statement returns no rows."""
+    def description(self) -> Description | None:
+        """The columns of the rows; None where the statement returns no rows."""
         ...
 
     @property

@@ -76,9 +76,8 @@ def execute_statement(
         return Result(None, (), rowcount, connection.last_rowid)
     size = _page_size(connection, statement)
     # pages are fetched when they are asked for, and a statement that writes is to have written when execute() returns
-    if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
-        pages = connection.stream(compiled.sql, compiled.parameters(values, one), size, write=compiled.is_write)
-        return stream_result(compiled, pages, connection.dialect)
+    if size is not None and compiled.returns_rows and (statement.is_select or getattr(statement, "is_query", False)):
+        return stream_result(connection, compiled, compiled.parameters(values, one), size)
     cursor = connection.cursor_execute(compiled.sql, compiled.parameters(values, one), write=compiled.is_write)
     keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None
     return connection.read_result(compiled, cursor, keys)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.result import (
     FrozenResult,
     check_part_size,
     mapping_key,
     only_new,
     only_one,
+    result_maker,
     row_key,
     rows_of,
     value_key,
@@ -24,6 +24,10 @@ from flask_uow.engine.result import (
 from flask_uow.engine.rows import ColumnChoice, Row, RowMapping, picker, position_of
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
+
+if TYPE_CHECKING:
+    from flask_uow.engine.connection import Connection
+    from flask_uow.engine.dbapi import Description
 
 __all__ = ["StreamedMappingResult", "StreamedResult", "StreamedRowResult", "StreamedScalarResult", "stream_result"]
 
@@ -303,26 +307,27 @@ def _close(pages: Iterator[Any]) -> None:
         close()
 
 
-def stream_result(
-    compiled: Compiled, pages: Iterator[list[tuple[Any, ...]]], dialect: Dialect
-) -> StreamedRowResult[Row]:
-    """Return the rows of a statement, fetched page by page.
+def stream_result(connection: Connection, compiled: Compiled, parameters: Any, size: int) -> StreamedRowResult[Row]:
+    """Execute a query, and return its rows, fetched page by page.
 
-    :raises InvalidRequestError: for a statement whose columns are not known.
+    :param parameters: the driver's.
+    :param size: rows in each page.
     """
-    if not compiled.columns:
-        raise InvalidRequestError(
-            "the columns of this statement are not known before it is executed, so its rows cannot be streamed. Say what they are with "
-            "text(...).columns(...)."
-        )
-    names = tuple(column.name for column in compiled.columns)
-    make = rows_of(compiled, names, dialect)
+    described: list[Description] = []
+    fetched = connection.stream(compiled.sql, parameters, size, write=compiled.is_write, describe=described.append)
+    if compiled.columns:
+        names = tuple(column.name for column in compiled.columns)
+        pages, make = fetched, rows_of(compiled, names, connection.dialect)
+    else:
+        # the columns of SQL text are known once it was executed
+        pages = _chained(next(fetched, []), fetched)
+        names, make = result_maker(compiled, described[0], connection.dialect)
 
     def made() -> Iterator[list[Row]]:
         try:
             for page in pages:
                 yield make(page)
         finally:
-            _close(pages)
+            _close(fetched)
 
     return StreamedRowResult(made(), names)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError
 
 if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
+    from flask_uow.engine.dbapi import Description
 
 __all__ = ["stream_pages"]
 
@@ -24,10 +25,19 @@ Page = list[tuple[Any, ...]]
 _numbers = itertools.count(1)
 
 
-def stream_pages(connection: Connection, sql: str, params: Sequence[Any], size: int, write: bool) -> Iterator[Page]:
+def stream_pages(
+    connection: Connection,
+    sql: str,
+    params: Sequence[Any],
+    size: int,
+    write: bool,
+    describe: Callable[[Description], object] | None = None,
+) -> Iterator[Page]:
     """Yield the rows of a statement in pages of ``size``; the transaction it runs in must stay open meanwhile.
 
     Outside a transaction, one is begun for it, and committed at the end.
+
+    :param describe: told of the columns, as the driver describes them, before the first page comes.
 
     :raises ArgumentError: for a size below 1.
     :raises InvalidRequestError: when the transaction ends before the rows do.
@@ -35,13 +45,20 @@ def stream_pages(connection: Connection, sql: str, params: Sequence[Any], size: 
     if size < 1:
         raise ArgumentError(f"rows are fetched in pages of 1 or more, got {size!r}.")
     if connection.in_transaction():
-        yield from _pages(connection, sql, params, size, write)
+        yield from _pages(connection, sql, params, size, write, describe)
         return
     with connection.begin():
-        yield from _pages(connection, sql, params, size, write)
+        yield from _pages(connection, sql, params, size, write, describe)
 
 
-def _pages(connection: Connection, sql: str, params: Sequence[Any], size: int, write: bool) -> Iterator[Page]:
+def _pages(
+    connection: Connection,
+    sql: str,
+    params: Sequence[Any],
+    size: int,
+    write: bool,
+    describe: Callable[[Description], object] | None,
+) -> Iterator[Page]:
     dialect = connection.dialect
     # a cursor of its own: whatever else the connection does meanwhile, and whenever this generator is closed, nobody's rows get lost
     cursor = connection.new_cursor()
@@ -49,6 +66,8 @@ def _pages(connection: Connection, sql: str, params: Sequence[Any], size: int, w
     try:
         if not dialect.streams_by_declared_cursor:
             connection.run_on(cursor, sql, params, write=write)
+            if describe is not None:
+                describe(cursor.description or ())
             while page := connection.take_from(cursor, size):
                 yield page
                 _check_open(connection, level)
@@ -65,6 +84,9 @@ def _pages(connection: Connection, sql: str, params: Sequence[Any], size: int, w
                 # transaction
                 _check_open(connection, level)
                 connection.run_on(cursor, fetch, (), write=False)
+                if describe is not None:
+                    describe(cursor.description or ())
+                    describe = None
                 page = connection.take_from(cursor, size)
                 if page:
                     yield page

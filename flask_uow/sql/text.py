@@ -34,6 +34,8 @@ _LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", r
 # from IN on to a parameter in its brackets
 _IN_BRACKETS = re.compile(r"\bIN\s*\(([^()]*)\Z", re.IGNORECASE)
 _A_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH|TABLE)\b", re.IGNORECASE)
+# a second statement, or rows that go into a table of their own
+_MORE_THAN_A_QUERY = re.compile(r";\s*\S|\bINTO\b", re.IGNORECASE)
 
 
 class TextClause(Executable, ColumnElement[Any]):
@@ -59,6 +61,12 @@ class TextClause(Executable, ColumnElement[Any]):
         if _WITH.match(self.text):
             return bool(_WRITES.search(self.text))
         return not _READS.match(self.text) or bool(_LOCKS.search(self.text))
+
+    @property
+    def is_query(self) -> bool:
+        """True for a text that is surely one query and nothing else, so that a cursor can be declared for it."""
+        text = self.text
+        return bool(_A_QUERY.match(text)) and not (_WRITES.search(text) or _MORE_THAN_A_QUERY.search(text))
 
     @property
     def precedence(self) -> int:

@@ -22,6 +22,7 @@ from flask_uow.exc import (
 )
 from flask_uow.orm import exc as orm_exc
 from flask_uow.sql import literal, select, text, union_all
+from tests.statements import StatementLog
 
 THREE = "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, 'c' ORDER BY 1"
 NONE = "SELECT 1 AS n, 'a' AS name WHERE 1 = 0"
@@ -365,6 +366,46 @@ def test_streamed_rows_do_what_fetched_ones_do(engine: Engine) -> None:
         listed = run()
         listed.fetchone()
         assert listed.unique(lambda row: row.n).all() == [rows[1], rows[2], rows[3]]
+
+
+SQL_NUMBERS = "SELECT 0 AS n, 'a' AS name UNION ALL SELECT 1, 'b' UNION ALL SELECT 2, 'c' ORDER BY n"
+
+
+@pytest.mark.parametrize("options", [{"yield_per": 2}, {"stream_results": True}])
+def test_sql_text_is_streamed_too(engine: Engine, statements: StatementLog, options: dict[str, Any]) -> None:
+    with engine.connect() as connection:
+
+        def run(sql: str = SQL_NUMBERS) -> Any:
+            return connection.execute(text(sql).execution_options(**options))
+
+        streamed = run()
+        # the names are known before anything else is taken
+        assert streamed.keys() == ("n", "name")
+        assert [(row.n, row.name) for row in streamed] == [(0, "a"), (1, "b"), (2, "c")]
+        assert any("CURSOR FOR" in sql for sql in statements.sql) == engine.dialect.is_server
+        assert run().scalars("name").all() == ["a", "b", "c"]
+        pages = [2, 1] if "yield_per" in options else [3]
+        assert [len(part) for part in run().partitions()] == pages
+        nothing = run("SELECT 1 AS n WHERE 1 = 0")
+        assert (nothing.keys(), nothing.all()) == (("n",), [])
+        assert connection.execution_options(**options).execute("VALUES (1), (2)").scalars().all() == [1, 2]
+        run().close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO numbers VALUES (3) RETURNING n",
+        "WITH more AS (SELECT 4 AS n) INSERT INTO numbers SELECT n FROM more RETURNING n",
+        "EXPLAIN SELECT * FROM numbers",
+    ],
+)
+def test_text_that_is_no_query_is_not_streamed(engine: Engine, statements: StatementLog, sql: str) -> None:
+    with engine.begin() as connection:
+        connection.run("CREATE TABLE numbers (n INTEGER)")
+        statements.clear()
+        connection.execute(text(sql).execution_options(yield_per=1)).all()
+        assert statements.sql == [sql]
 
 
 def end_connection(connection: Connection, how: str) -> None:
