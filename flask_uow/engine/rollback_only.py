@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import os
 import queue
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -316,13 +317,19 @@ class _SavepointConnection(Connection):
         with self.begin():
             return self.copy_in(sql, source)
 
+    def open_transaction(self) -> None:
+        with self._outer.lock:
+            super().open_transaction()
+            # whoever has a cursor of the driver's may write with it at any time
+            self.wrote_at = sys.maxsize
+
     @contextmanager
     def _sending(self, sql: str, write: bool) -> Iterator[None]:
         """Keep other threads from the driver's connection, and note what is written."""
         with self._outer.lock:
             yield
             if write or self.dialect.marks(sql) & MAY_WRITE:
-                self.wrote_at = self._outer.tick()
+                self.wrote_at = max(self.wrote_at, self._outer.tick())
 
     def _guarded(self, write: bool) -> Any:
         gate = self._gate
@@ -344,6 +351,7 @@ class _SavepointConnection(Connection):
         for_reads: bool = False,
     ) -> T:
         opened = super()._open(transaction, isolation_level, read_only, setup, for_reads)
+        self.wrote_at = 0
         if self._gate is None:  # AUTOCOMMIT: each statement is by itself
             return opened
         self._name = self._outer.next_name()
