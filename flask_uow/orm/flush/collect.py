@@ -14,6 +14,7 @@ from flask_uow.orm.flush.half_made import half_made
 from flask_uow.orm.flush.keys import require_in_session
 from flask_uow.orm.flush.unique_values import stored_key
 from flask_uow.orm.flush.work import ByFamily, Link, LinkRows, WorkList, by_family, by_mapper
+from flask_uow.orm.loading.further import load_relationship
 from flask_uow.orm.state.cascades import related
 from flask_uow.orm.state.history import History, get_history
 from flask_uow.orm.state.members import contains_identical, members_of
@@ -347,8 +348,13 @@ def _history_to_write(obj: MappedObject, prop: RelationshipProperty) -> History 
     state = obj.__dict__[STATE]
     if prop.is_dynamic:
         return get_history(obj, prop.key, passive=True) if prop.key in obj.__dict__.get(PENDING, {}) else None
+    changes = state.changes or ()
+    if prop.key not in obj.__dict__ and prop.key in changes and prop.key in obj.__dict__.get(PENDING, ()):
+        # the other side has forgotten its own: what waits for this one is applied when it is loaded
+        load_relationship(state.session, prop, [obj])
+        changes = state.changes or ()
     # of an object with a row only noted changes are written; of a new one all that it holds
-    if prop.key not in obj.__dict__ or (state.row_key is not None and prop.key not in (state.changes or ())):
+    if prop.key not in obj.__dict__ or (state.row_key is not None and prop.key not in changes):
         return None
     return get_history(obj, prop.key, passive=True)
 

@@ -11,7 +11,7 @@ from flask_uow.orm.state.instance_state import InstanceState, ensure_state
 from flask_uow.orm.state.keeping import drop_kept
 from flask_uow.orm.state.members import contains_identical, members_of, remove_identical
 from flask_uow.orm.state.proxies import real_object
-from flask_uow.orm.symbols import PENDING, READ, STATE
+from flask_uow.orm.symbols import NO_VALUE, PENDING, READ, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -276,6 +276,9 @@ class CollectionAttribute(RelationshipAttribute):
                 *(item for item in items if self.has_left(obj, item) and not contains_identical(removed, item)),
             ]
         collection = obj.__dict__[self.key] = self.new_collection(obj, items)
+        if waiting is not None and (changes := obj.__dict__[STATE].changes) and changes.get(self.key) is NO_VALUE:
+            # noted by the other side; from now on there is what was before
+            del changes[self.key]
         if added or removed:
             self.record(obj, ensure_state(obj), collection)
             for item in removed:

@@ -150,6 +150,8 @@ def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iter
     kept = values.get(KEPT, {})
     snapshots = values.get(SNAPSHOTS, {})
     given = _given_by_parents(mapper, obj, state, names)
+    if state.changes or PENDING in values:
+        _leave_to_other_sides(mapper, obj, names)
     for name in names:
         value = values.pop(name, None)
         kept.pop(name, None)
@@ -250,6 +252,28 @@ def _given_by_parents(mapper: Mapper, obj: MappedObject, state: InstanceState, n
             if contains_identical(_changes_of(former, prop.reverse)[1], obj):
                 found[name] = None
     return found
+
+
+def _leave_to_other_sides(mapper: Mapper, obj: MappedObject, names: list[str]) -> None:
+    """Have the other sides of many-to-many relationships among ``names`` write what is changed about them, where theirs are not loaded.
+
+    What was put into one side is in the other one as well, and that one says so still.
+    """
+    for name in names:
+        prop = mapper.relationships.get(name)
+        if (
+            prop is None
+            or prop.reverse is None
+            or prop.direction is not Direction.MANY_TO_MANY
+            or prop.reverse.viewonly
+        ):
+            continue
+        other = prop.reverse.key
+        for item in (item for items in _changes_of(obj, prop) for item in items if item is not None):
+            own: InstanceState = item.__dict__[STATE]
+            # a loaded one has noted its change
+            if own.owner is not None and other in item.__dict__.get(PENDING, ()):
+                own.noted_changes(item).setdefault(other, NO_VALUE)
 
 
 def _changes_of(parent: MappedObject, prop: RelationshipProperty) -> tuple[Sequence[Any], Sequence[Any]]:

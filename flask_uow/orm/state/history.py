@@ -143,6 +143,9 @@ def _collection_history(state: InstanceState, collection: object, key: str) -> H
     if state.changes is None or key not in state.changes:
         return History([], present, [])
     original = state.changes[key]
+    if original is NO_VALUE:
+        # a collection that is not loaded, whose changes this side has to write
+        return History([], present, [])
     had = {id(item) for item in original}
     has = {id(item) for item in present}
     return History(

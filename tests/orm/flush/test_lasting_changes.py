@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    Column,
     DeclarativeBase,
     Engine,
     ForeignKey,
@@ -15,9 +16,12 @@ from flask_uow import (
     Mapped,
     Session,
     String,
+    Table,
     UnmappedInstanceError,
     mapped_column,
     relationship,
+    select,
+    selectinload,
 )
 from tests.statements import StatementLog
 
@@ -218,6 +222,50 @@ def test_what_was_taken_from_a_new_parent_is_not_given_to_it_when_everything_is_
         town.region = Region(code="YY")
         session.rollback()
     assert (town.region, town.region_code) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "forget", [lambda s, obj: s.refresh(obj), lambda s, obj: s.expire(obj), lambda s, obj: s.expire(obj, ["tags"])]
+)
+@pytest.mark.parametrize("other_is_loaded", [True, False])
+@pytest.mark.parametrize("lazy", ["select", "raise"])
+def test_a_pair_of_many_to_many_is_written_when_one_side_has_been_expired(
+    engine: Engine, statements: StatementLog, forget: Any, other_is_loaded: bool, lazy: Any
+) -> None:
+    class Own(DeclarativeBase):
+        """The models of this test."""
+
+    Table("tagged", Own.metadata, Column("post_id", ForeignKey("post.id")), Column("tag_id", ForeignKey("tag.id")))
+
+    class Post(Own):
+        __tablename__ = "post"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        tags: Mapped[list[Tag]] = relationship(secondary="tagged", back_populates="posts", order_by="Tag.id")
+
+    class Tag(Own):
+        __tablename__ = "tag"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        posts: Mapped[list[Post]] = relationship(secondary="tagged", back_populates="tags", lazy=lazy)
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session, session.no_autoflush:
+        old, new = Tag(id=1), Tag(id=2)
+        session.add_all([Post(id=1, tags=[old]), Post(id=2, tags=[old]), new])
+        session.commit()
+        query = select(Tag).options(selectinload(Tag.posts)) if other_is_loaded else select(Tag)
+        old, new = session.scalars(query.order_by(Tag.id)).all()
+        post = session.get_one(Post, 1)
+        post.tags.remove(old)
+        post.tags.append(new)
+        forget(session, post)
+        session.commit()
+        assert post.tags == [new]
+        assert session.execute(select(Own.metadata.tables["tagged"]).order_by("post_id")).all() == [(1, 2), (2, 1)]
+        post.tags.append(old)
+        session.expire(old)
+        forget(session, post)
+        session.commit()
+        assert post.tags == [new]
 
 
 def test_expiring_the_parent_leaves_what_the_child_says(session: Session) -> None:
