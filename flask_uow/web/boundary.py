@@ -145,7 +145,13 @@ class _Boundary:
     def process_response(self, original: Callable[..., Any], *args: Any) -> Any:
         """The commit point: after the last ``after_request`` function, before the response leaves."""
         # first the functions of after_request: what they write is committed, and a status that they set counts
-        response = original(*args)
+        try:
+            response = original(*args)
+        except Exception as error:
+            scope = request_scope()
+            if scope is not None and scope.replay is not None:
+                scope.replay.raise_again_closing(error, args[-1])
+            raise
         scope = request_scope()
         if scope is None:
             return response

@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, Response, abort, after_this_request, g, redirect, request, session, stream_with_context
+from flask import (
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    g,
+    has_app_context,
+    redirect,
+    request,
+    session,
+    stream_with_context,
+)
 from flask.testing import FlaskClient
 from flask.views import MethodView
 
@@ -520,6 +531,38 @@ def test_a_conflict_of_the_commit_is_dispatched_again(db: UnitOfWork, retried: F
     with signals.before_commit.connected_to(lambda sender, session, **extra: flaky(), sender=retried):
         assert retried.test_client().post("/").status_code == 200
     assert saved_texts(db, retried) == ["attempt 1"]
+
+
+def test_the_response_of_an_attempt_that_failed_after_its_view_is_closed_before_the_next_one(
+    db: UnitOfWork, retried: Flask
+) -> None:
+    flaky = Flaky(2)
+    events: list[str] = []
+    # a frame that refers to the error keeps all that its traceback leads to, the response among it
+    errors: list[BaseException] = []
+
+    @retried.post("/")
+    def view() -> Response:
+        events.append("view")
+        add_note(db, f"attempt {flaky.calls}")
+        response = Response(stream_with_context(iter(["a"])))
+        response.call_on_close(lambda: events.append("closed"))
+        return response
+
+    @retried.after_request
+    def meet_conflict(response: Response) -> Response:
+        try:
+            flaky()
+        except OperationalError as error:
+            errors.append(error)
+            raise
+        return response
+
+    with retried.test_client().post("/") as response:
+        assert (response.status_code, response.text) == (200, "a")
+    assert events == ["view", "closed"] * 3
+    assert not has_app_context()
+    assert saved_texts(db, retried) == ["attempt 2"]
 
 
 def test_when_a_request_was_dispatched_often_enough_the_error_goes_to_the_handlers(
