@@ -151,7 +151,7 @@ class Pool:
         if record.inherited:
             return
         if self._listeners:
-            self._tell("checkin", record)
+            self._tell_of_checkin(record)
         if record.apart:
             self._apart.discard(record)
             self._connector.close(record.raw)
@@ -315,6 +315,15 @@ class Pool:
             self._tell("checkout", record, record)
         except BaseException:
             self._give_back(record)
+            raise
+
+    def _tell_of_checkin(self, record: PooledConnection) -> None:
+        try:
+            self._tell("checkin", record)
+        except BaseException:
+            # whoever gives it back will not do so again
+            self._apart.discard(record)
+            self._remove(record)
             raise
 
     def _take(self, holder: Holder | None) -> PooledConnection | None:

@@ -43,6 +43,30 @@ def test_an_engine_tells_of_its_connections(database_uri: str) -> None:
     assert calls[-1] == "close"
 
 
+@pytest.mark.parametrize("name", ["first_connect", "connect", "checkout", "checkin", "close"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_listener_that_raises_loses_no_connection(database_uri: str, name: str, apart: bool) -> None:
+    engine = create_engine(database_uri, pool_size=1, max_overflow=0, pool_timeout=1)
+
+    def fail(*arguments: object) -> None:
+        raise LookupError(name)
+
+    event.listen(engine, name, fail)
+    kept: list[Any] = []
+    for _ in range(2):
+        try:
+            # kept, since the connection of one that is collected is taken back
+            kept.append(engine.connect_apart() if apart else engine.connect())
+            kept[-1].close()
+        except LookupError as error:
+            kept.append(error)
+    event.remove(engine, name, fail)
+    assert engine.pool.checked_out() == 0
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()
+
+
 def test_what_a_new_connection_is_told_lasts(database_uri: str, database: str) -> None:
     engine = create_engine(database_uri)
 
