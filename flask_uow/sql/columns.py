@@ -209,7 +209,7 @@ class Column(ColumnElement[T], Generic[T]):
         if isinstance(type_, (ForeignKey, Sequence, FetchedValue, Constraint)):
             args = (type_, *args)
             type_ = None
-        self._name: Any = name
+        self._name: str | None = name
         self._type: TypeEngine[Any] | None = to_instance(type_) if type_ is not None else None
         self.key = key or name
         self.primary_key = primary_key

@@ -33,7 +33,7 @@ class FromStatement(SelectBase[TP_co]):
             raise ArgumentError(f"from_statement() takes text() or a statement, got {element!r}.")
         self.entities = entities
         self.loader_options = options
-        self.element: Any = statement
+        self.element: Executable = statement
         self._execution_options = NO_OPTIONS
         self.order_by_clauses = ()
         self.limit_clause = self.offset_clause = None

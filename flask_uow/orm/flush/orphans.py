@@ -180,8 +180,9 @@ def _parents_by_item(changes: Changes, prop: RelationshipProperty) -> dict[int, 
     """Return which new and changed parents have an object now, by the identity of the object."""
     found: dict[int, list[InstanceState]] = {}
     for states in (changes.new, changes.modified):
-        for state, parent in list(states.items()):
-            if isinstance(parent, prop.parent.class_) and state not in changes.left_out:
+        for state, obj in list(states.items()):
+            parent: MappedObject = obj
+            if isinstance(obj, prop.parent.class_) and state not in changes.left_out:
                 for item in related(parent, prop, load=False):
                     found.setdefault(id(item), []).append(state)
     return found

@@ -387,7 +387,9 @@ def check_version(obj: MappedObject, version: object) -> None:
     :param version: that of the row.
     :raises StaleDataError: naming both versions.
     """
-    name = type(obj).__mapper__.versioning.name
+    versioning = type(obj).__mapper__.versioning
+    assert versioning is not None
+    name = versioning.name
     changes = obj.__dict__[STATE].changes or {}
     loaded = changes.get(name, obj.__dict__[name])
     if loaded != version:

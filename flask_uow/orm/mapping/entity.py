@@ -128,7 +128,7 @@ class EntityView:
         self.is_plain = is_plain or selectable is mapper.selectable
         self.stand_ins: StandIns | None = mapper.stand_ins if selectable is mapper.selectable else None
         self.own: StandIns | None = None
-        self.discriminator: Any = None
+        self.discriminator: ColumnElement[Any] | None = None
         self.is_joined = False
         self._columns: tuple[ColumnElement[Any], ...] | None = None
 

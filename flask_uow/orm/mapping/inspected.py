@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.registry import Registry
+    from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.sql.columns import Column
 
 __all__ = ["InspectedMapper"]
@@ -56,7 +57,7 @@ class InspectedMapper(MappedSource):
         self.descriptors: dict[str, DescriptorProperty] = {}
         self.primary_key: tuple[Any, ...] = ()
         self.primary_key_names: tuple[str, ...] = ()
-        self.versioning: Any = None
+        self.versioning: Versioning | None = None
 
     def configure(self) -> None:
         """Configure all mappers of the registry, if that was not done yet."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.events import AttributeExtension
     from flask_uow.orm.mapping.annotations import Mapped
     from flask_uow.orm.mapping.descriptors import PropComparator
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.columns import SharedColumnOptions
 
 __all__ = [
@@ -77,7 +78,7 @@ class ColumnProperty(MapperProperty):
         self.group: str | None = None
         self.comparator_factory: Any = None
         self.extension: Any = None
-        self.parent: Any = None
+        self.parent: Mapper
         self.takes_expressions = False
         self.raiseload = False
         self.expire_on_flush = True

@@ -92,9 +92,9 @@ class RelationshipProperty(InspectedRelationship):
         self._check(options)
         collection_maker(self.collection_class, "relationship()")
         self.key = ""
-        self.parent: Any = None
+        self.parent: Mapper
         self._resolve: Callable[..., Any] = _no_resolver
-        self._mapper: Any = None
+        self._mapper: Mapper | None = None
         self.attribute: RelationshipAttribute
         self.is_installed = False
         self.secondary: Table | None = None
@@ -159,16 +159,15 @@ class RelationshipProperty(InspectedRelationship):
     @property
     def name(self) -> str:
         """How messages call it: ``Class.attribute``, once a mapper has it."""
-        return f"{self.parent.class_.__name__}.{self.key}" if self.parent is not None else "relationship()"
+        return f"{self.parent.class_.__name__}.{self.key}" if hasattr(self, "parent") else "relationship()"
 
     @property
     def mapper(self) -> Mapper:
         """The mapper of the class that it leads to."""
         if self._mapper is None:
             self.parent.registry.configure()
-        mapper: Mapper | None = self._mapper
-        assert mapper is not None
-        return mapper
+            assert self._mapper is not None
+        return self._mapper
 
     @property
     def target_class(self) -> type:
@@ -192,7 +191,7 @@ class RelationshipProperty(InspectedRelationship):
             view = view if not view.is_plain else None
         else:
             is_mapper = entity is target and entity.mapper is entity
-            self._mapper = entity if is_mapper else getattr(target, "__mapper__", None)
+            self._mapper = entity.mapper if is_mapper else getattr(target, "__mapper__", None)
         if self._mapper is None:
             unfit = UnmappedClassError if isinstance(target, type) else ArgumentError
             raise unfit(
@@ -308,7 +307,7 @@ class RelationshipProperty(InspectedRelationship):
         return resolved
 
     def _name_pairs(self) -> None:
-        own, far = self.parent.name_of_column, self._mapper.name_of_column
+        own, far = self.parent.name_of_column, self.mapper.name_of_column
         self._local_names = None
         if self.direction is Direction.MANY_TO_MANY:
             self.secondary_pairs = tuple(
@@ -328,7 +327,7 @@ class RelationshipProperty(InspectedRelationship):
         )
         # the foreign key is the other one's primary key, so that the identity map may have the object
         if self.direction is Direction.MANY_TO_ONE and self.condition.on is None:
-            self.uses_get = [name for _, name in self.pairs] == list(self._mapper.primary_key_names)
+            self.uses_get = [name for _, name in self.pairs] == list(self.mapper.primary_key_names)
 
     def _decide_uselist(self) -> None:
         natural = self.direction is not Direction.MANY_TO_ONE
@@ -336,7 +335,7 @@ class RelationshipProperty(InspectedRelationship):
         if self.uselist and not natural:
             raise ArgumentError(
                 f"relationship {self.name} is a collection, but {self.parent.local_table.description} holds the foreign key, so each "
-                f"{self.parent.class_.__name__} refers to one {self._mapper.class_.__name__} only. Annotate it as Mapped[{self._mapper.class_.__name__}]"
+                f"{self.parent.class_.__name__} refers to one {self.mapper.class_.__name__} only. Annotate it as Mapped[{self.mapper.class_.__name__}]"
                 ", or pass remote_side= where the table refers to itself."
             )
 
@@ -357,7 +356,7 @@ class RelationshipProperty(InspectedRelationship):
     @property
     def refers_to_own_tables(self) -> bool:
         """True where both sides are in one table."""
-        return any(table in self._mapper.tables for table in self.parent.tables)
+        return any(table in self.mapper.tables for table in self.parent.tables)
 
     # -- for attributes and queries
 
@@ -373,9 +372,10 @@ class RelationshipProperty(InspectedRelationship):
         session = state.owner.session_ref()
         if session is None or NO_VALUE in key:
             return NO_VALUE
-        found = session.objects.identities_of(self._mapper).get(identity_from(key))
+        mapper = self.mapper
+        found = session.objects.identities_of(mapper).get(identity_from(key))
         # classes of a family have their keys in common, so the object may be of another one
-        return found if isinstance(found, self._mapper.class_) else NO_VALUE
+        return found if isinstance(found, mapper.class_) else NO_VALUE
 
     def __repr__(self) -> str:
         return f"<relationship {self.name}>"

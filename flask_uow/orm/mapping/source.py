@@ -110,7 +110,7 @@ class MappedSource:
                 " connect. Leave it out, or pass inherits= and a table."
             )
         if shares is None:
-            self.mapped_selectable: Any = self.local_table
+            self.mapped_selectable: FromClause = self.local_table
         elif self.is_single:
             self.mapped_selectable = shares.mapped_selectable
         else:
@@ -118,7 +118,7 @@ class MappedSource:
             self.mapped_selectable = self.own_join
         own_equated = equated_columns(self.mapped_selectable, keys)
         self.equated: dict[Any, Any] = {**(shares.equated if shares is not None else {}), **own_equated}
-        self.selectable: Any = self.mapped_selectable
+        self.selectable: FromClause = self.mapped_selectable
         own = tables_in(self.local_table)
         self.tables = tuple(dict.fromkeys([*own, *reversed(tables_in(self.mapped_selectable))]))
         # what relationships are about: a SELECT to which the class is mapped is not written, but may have the foreign key

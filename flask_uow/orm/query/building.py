@@ -68,7 +68,7 @@ class BuildingQuery(Generic[T]):
         given = tuple(entities) if isinstance(entities, (list, tuple)) else (entities,)
         # configures the mappers
         first_mapper(given)
-        self.session: Any = session
+        self.session: Session | None = session
         self._select = Select(given)
         self._criteria_given = False
         # True where order_by() has decided on the order, None included; the class's own is for queries that say nothing

@@ -255,6 +255,7 @@ class Query(BuildingQuery[T]):
         :raises StaleDataError: when it has another one.
         """
         own = type(obj).__mapper__
+        assert own.versioning is not None
         found: Any = self.add_columns(mapper.column(own.column_attrs[own.versioning.name].column)).one_or_none()
         if found is None:
             return None
