@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from flask_uow.exc import ArgumentError, DataError
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import BindParameter, ColumnElement, LiteralColumn, Null, OrderName, UntypedParameter
+from flask_uow.sql.expressions import BindParameter, ColumnElement, FixedCondition, Null, OrderName, UntypedParameter
 from flask_uow.sql.nodes import ClauseElement
-from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, TypeDecorator, TypeEngine
+from flask_uow.sql.types import NULLTYPE, TypeDecorator, TypeEngine
 
 __all__ = ["coerce_compared", "coerce_condition", "coerce_order", "coerce_value", "refuse_mapped"]
 
@@ -103,7 +103,7 @@ def coerce_condition(value: object) -> ColumnElement[bool]:
     if isinstance(value, ColumnOperators):
         return value.as_operand()
     if value is True or value is False:
-        return LiteralColumn("1 = 1" if value else "1 = 0", BOOLEANTYPE)
+        return FixedCondition(value)
     as_condition = getattr(value, "__clause_element__", None)
     if as_condition is not None:
         return cast("ColumnElement[bool]", as_condition())

@@ -20,7 +20,7 @@ from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, TypeEngine
 
 __all__ = [
     "Between", "BinaryExpression", "BindParameter", "BooleanList", "Cast", "Collate", "ColumnElement", "ColumnOperators", "ExpandingParameter",
-    "ExpressionList", "Label", "LiteralColumn", "Null", "OrderName", "UnaryExpression", "UntypedParameter", "is_parameter",
+    "ExpressionList", "FixedCondition", "Label", "LiteralColumn", "Null", "OrderName", "UnaryExpression", "UntypedParameter", "is_parameter",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -207,6 +207,20 @@ class LiteralColumn(ColumnElement[Any]):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.text, self.type.cache_key)
+
+
+class FixedCondition(LiteralColumn):
+    """A condition that is true of every row, or false: what ``in_([])`` and ``and_()`` stand for."""
+
+    __slots__ = ()
+    operator = ops.EQ
+
+    def __init__(self, value: bool) -> None:
+        super().__init__("1 = 1" if value else "1 = 0", BOOLEANTYPE)
+
+    @property
+    def precedence(self) -> int:
+        return self.operator.precedence
 
 
 class BinaryExpression(ColumnElement[T]):

@@ -23,6 +23,7 @@ from flask_uow.sql.expressions import (
     ColumnElement,
     ExpandingParameter,
     ExpressionList,
+    FixedCondition,
     Label,
     LiteralColumn,
     Null,
@@ -109,7 +110,7 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: object) -> Col
         items = tuple(coerce_compared(value, left) for value in values)
     # IN () is an error in PostgreSQL
     if not items:
-        return LiteralColumn("1 = 0" if op is ops.IN else "1 = 1", BOOLEANTYPE)
+        return FixedCondition(op is not ops.IN)
     return BinaryExpression(left, op, ExpressionList(items), BOOLEANTYPE)
 
 
@@ -123,7 +124,7 @@ def _row_value(value: object, left: ExpressionList) -> ColumnElement[Any]:
     return ExpressionList(tuple(coerce_compared(item, beside) for item, beside in zip(given, left.items, strict=True)))
 
 
-def _join_conditions(op: Operator, conditions: Sequence[Any], empty: str) -> ColumnElement[bool]:
+def _join_conditions(op: Operator, conditions: Sequence[Any], empty: bool) -> ColumnElement[bool]:
     clauses: list[ColumnElement[Any]] = []
     for condition in conditions:
         clause = coerce_condition(condition)
@@ -132,18 +133,18 @@ def _join_conditions(op: Operator, conditions: Sequence[Any], empty: str) -> Col
         else:
             clauses.append(clause)
     if not clauses:
-        return LiteralColumn(empty, BOOLEANTYPE)
+        return FixedCondition(empty)
     return clauses[0] if len(clauses) == 1 else BooleanList(op, tuple(clauses))
 
 
 def and_(*conditions: Any) -> ColumnElement[bool]:
     """Return the conditions joined by AND; true when there are none."""
-    return _join_conditions(ops.AND, conditions, "1 = 1")
+    return _join_conditions(ops.AND, conditions, True)
 
 
 def or_(*conditions: Any) -> ColumnElement[bool]:
     """Return the conditions joined by OR; false when there are none."""
-    return _join_conditions(ops.OR, conditions, "1 = 0")
+    return _join_conditions(ops.OR, conditions, False)
 
 
 def not_(condition: object) -> ColumnElement[bool]:
