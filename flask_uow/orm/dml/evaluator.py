@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -30,13 +31,15 @@ from flask_uow.sql.expressions import (
 )
 from flask_uow.sql.schema import Column
 from flask_uow.sql.sourced import Sourced
-from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator
+from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator, UserDefinedType
+from flask_uow.sql.types.postgresql import PostgreSQLText
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.types import TypeEngine
 
-__all__ = ["Evaluator", "NotEvaluable", "NotLoaded"]
+__all__ = ["Evaluator", "NotEvaluable", "NotLoaded", "has_forms"]
 
 Function = Callable[[Any], Any]
 
@@ -52,6 +55,8 @@ _ARITHMETIC: dict[Any, Callable[[Any, Any], Any]] = {
 _EXACT = 2**53
 # text sorts by the database's collation, which Python does not know
 _ORDERING = frozenset((ops.LT, ops.LE, ops.GT, ops.GE))
+# those that only sort in a way of their own: by bytes, or as a language does
+_EXACT_COLLATION = re.compile(r"C|POSIX|C\..*|binary|ucs_basic|[a-z]{2,3}([-_].*)?", re.IGNORECASE)
 _CONSTANTS = {"1 = 1": True, "1 = 0": False, "TRUE": True, "FALSE": False}
 
 
@@ -61,6 +66,25 @@ class NotEvaluable(Exception):
 
 class NotLoaded(Exception):
     """An object lacks a value that the expression needs, or has another one than its row."""
+
+
+def has_forms(type_: TypeEngine[Any]) -> bool:
+    """Return True for a type whose values have several forms that the database holds equal: in another case, or with blanks at the end."""
+    collation = getattr(type_, "collation", None)
+    return (
+        isinstance(type_, PostgreSQLText)
+        or type_.name == "char"
+        or (collation is not None and _EXACT_COLLATION.fullmatch(collation) is None)
+    )
+
+
+def _compares_alike(type_: TypeEngine[Any]) -> bool:
+    """Return True for a type whose values are equal in the database where they are in Python."""
+    # the database has these in another form than the object, padded or rounded say, and compares that
+    if isinstance(type_, (TypeDecorator, UserDefinedType, JSON, ARRAY)) or type_.name in ("real", "null"):
+        return False
+    # of single precision, maybe: the row holds another number than the object
+    return not (isinstance(type_, Float) and type_.precision is not None) and not has_forms(type_)
 
 
 class Evaluator:
@@ -111,12 +135,7 @@ class Evaluator:
         raise NotEvaluable(f"{node}")
 
     def _column(self, node: Column[Any]) -> Function:
-        type_ = node.type
-        # the database has these in another form than the object, padded or rounded say, and compares that
-        if isinstance(type_, (TypeDecorator, JSON, ARRAY)) or type_.name in ("char", "real", "null"):
-            raise NotEvaluable(f"{node}")
-        if isinstance(type_, Float) and type_.precision is not None:
-            # of single precision, maybe: the row holds another number than the object
+        if not _compares_alike(node.type):
             raise NotEvaluable(f"{node}")
         name = next((n for n, prop in self._mapper.column_attrs.items() if prop.column is node), None)
         if name is None:

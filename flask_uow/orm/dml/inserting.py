@@ -16,6 +16,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.dml.bulk import bulk_insert, stored_columns, transaction_of, values_of
 from flask_uow.orm.dml.families import inserting_class
 from flask_uow.orm.dml.versions import counted_upsert
+from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.loading.planning import plain_plan, result_names
 from flask_uow.orm.loading.results import load_result, results_of
 from flask_uow.orm.loading.run import QueryRun
@@ -136,15 +137,23 @@ def _insert_into_tables(session: ExecutingSession, statement: Insert, rows: list
     if not statement.entities:
         return Result(None, (), bulk_insert(session, mapper, rows, False, None, nulls=True), None, NO_KEYS)
     with transaction_of(session):
-        keys = [identity_values(key) for key in bulk_insert(session, mapper, rows, True, None, nulls=True)]
+        # as the rows have them: 12 for the text "12"
+        made = bulk_insert(session, mapper, rows, True, None, nulls=True)
+        keys = [key_of(mapper, identity_values(key)) for key in made]
         connection = session.connection_for(mapper, statement)
         width = len(mapper.primary_key)
         by_key: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         names: tuple[str, ...] = ()
-        for start in range(0, len(keys), BATCH_SIZE):
-            condition = keys_condition(mapper.primary_key, keys[start : start + BATCH_SIZE])
+        pages = [keys[start : start + BATCH_SIZE] for start in range(0, len(keys), BATCH_SIZE)]
+        for page in pages:
+            condition = keys_condition(mapper.primary_key, page)
             written = Select((*statement.entities, *mapper.primary_key)).where(condition)
             names, loaded = load_result(session, connection, written, None, "rows")
             by_key.update((tuple(row[-width:]), tuple(row[:-width])) for row in loaded)
+            if len(page) > 1:
+                # the row may have another form of a key
+                pages += [[key] for key in page if key not in by_key]
+            elif page[0] not in by_key:
+                by_key[page[0]] = tuple(loaded[0][:-width])
     make = row_class(names[:-width])
     return Result([make(by_key[key]) for key in keys], names[:-width], len(keys), None, NO_KEYS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, FlaskUowError, InvalidRequestError
 from flask_uow.orm.dml.bulk import Progress, pages_of, stored_columns, transaction_of, values_of
+from flask_uow.orm.dml.evaluator import has_forms
 from flask_uow.orm.dml.versions import count_versions, require_counting, versioned_part
 from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.loading.column_loader import key_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.orm.state.identity import FamilyIdentities
 
 __all__ = ["bulk_update", "update_by_key"]
 
@@ -213,10 +215,19 @@ class _Page:
         for row in members:
             obj = identities.get(self._identity(row))
             if obj is None:
+                if any(has_forms(column.type) for column in self.mapper.primary_key):
+                    # the row may be that of an object which has another form of the key
+                    self._expire_all(identities, changed)
                 continue
             expire_changed(obj, changed)
             if self.version is not None:
                 self._next_version(obj, row)
+
+    def _expire_all(self, identities: FamilyIdentities, changed: set[str]) -> None:
+        versions = {self.version} if self.version is not None else set[str]()
+        members: list[Any] = [obj for obj in identities.objects() if isinstance(obj, self.mapper.class_)]
+        for obj in members:
+            expire_changed(obj, changed | versions)
 
     def _next_version(self, obj: MappedObject, row: Mapping[str, Any]) -> None:
         # an object that is older than its row was stays so, and what it holds is not written over what others have written
