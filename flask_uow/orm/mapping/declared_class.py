@@ -160,6 +160,19 @@ class _Declared:
             self.properties[name] = found
 
 
+def _refuse_table_of(parent: type[MappedObject], cls: type, tablename: str, schema: str | None) -> None:
+    """Refuse to give a class the table of its parent by name.
+
+    :raises ArgumentError: saying how the class shares the table.
+    """
+    of_parent = parent.__mapper__.local_table
+    if isinstance(of_parent, Table) and (of_parent.name, of_parent.schema) == (tablename, schema):
+        raise ArgumentError(
+            f"{cls.__name__} has __tablename__ = {tablename!r}, which is the table of {parent.__name__}. Leave __tablename__ out to have its rows in"
+            " there (single-table inheritance), or give it a table of its own name."
+        )
+
+
 def map_class(
     cls: Any,
     parent: type[MappedObject] | None,
@@ -180,11 +193,6 @@ def map_class(
     copies: dict[Any, Column[Any]] = {}
     declarations = _declarations(cls, base, local_names, copies)
     table = vars(cls).get("__table__")
-    if parent is not None and tablename == getattr(parent.__mapper__.local_table, "name", None) and not concrete:
-        raise ArgumentError(
-            f"{cls.__name__} has __tablename__ = {tablename!r}, which is the table of {parent.__name__}. Leave __tablename__ out to have its rows in"
-            " there (single-table inheritance), or give it a table of its own name."
-        )
     shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
     declared = _read(cls, declarations, table, shared is not None, registry)
     columns = declared.columns
@@ -193,6 +201,10 @@ def map_class(
         own_columns = [column for _, column in columns]
         items, table_options = table_arguments(cls, base, own_columns, copies)
         table_options = {**further_options, **table_options}
+        if parent is not None and not concrete:
+            _refuse_table_of(
+                parent, cls, tablename, table_options.get("schema", getattr(cls, "metadata", registry.metadata).schema)
+            )
         table = cls.__table__ = Table(
             tablename, getattr(cls, "metadata", registry.metadata), *own_columns, *items, **table_options
         )

@@ -287,3 +287,27 @@ def test_a_reference_to_an_object_that_would_be_loaded_as_another_class_is_not_f
         session.commit()
         assert session.query(Bird).count() == 1
     registry.dispose()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_subclass_may_have_a_table_of_its_parents_name_in_another_schema(engine: Engine) -> None:
+    Animal = _base()
+
+    class Cat(Animal):
+        __tablename__ = "animal"
+        __table_args__: Any = {"schema": "cats"}
+        id: Mapped[int] = mapped_column(ForeignKey("animal.id"), primary_key=True)
+        lives: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "cat"}
+
+    with engine.begin() as connection:
+        connection.execute("CREATE SCHEMA cats")
+    Animal.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Cat(lives=9), Animal()])
+        session.commit()
+        session.expunge_all()
+        assert [getattr(animal, "lives", None) for animal in session.query(Animal).order_by(Animal.id)] == [9, None]
+    Animal.metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute("DROP SCHEMA cats")
