@@ -6,18 +6,13 @@ costs no round trip of its own. So do the settings that values depend on: see :m
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import re
-import select
 import socket
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg2
-from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedTable
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
@@ -29,9 +24,11 @@ from psycopg2.extensions import (
 )
 from psycopg2.extras import execute_batch, register_default_json, register_default_jsonb
 
-from flask_uow.engine.dbapi import DBAPICursor
+from flask_uow.engine.dialects import postgresql_commits as commits
+from flask_uow.engine.dialects import postgresql_errors as meanings
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
+from flask_uow.engine.dialects.postgresql_commits import PsycopgCursor
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
 from flask_uow.engine.dialects.postgresql_session import (
@@ -48,14 +45,14 @@ from flask_uow.engine.dialects.postgresql_session import (
     only_reads,
 )
 from flask_uow.engine.dialects.postgresql_types import RECORDS, register_types
-from flask_uow.engine.dialects.postgresql_waiting import cooperate
+from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.gate import Opening
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
 from flask_uow.engine.url import URL, shown_option
 from flask_uow.engine.watchdog import watchdog
-from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, InternalError, OperationalError
+from flask_uow.exc import ArgumentError
 from flask_uow.sql.types import ARRAY, Enum, TypeEngine
 
 if TYPE_CHECKING:
@@ -77,94 +74,11 @@ _TIME_LIMITS = {
 }
 _PING_SECONDS = 3.0
 _KNOWN_READS = 5000  # texts of which is remembered whether they only read
-# the words of the server, then those of PgBouncer; each of them passes, so that who asks again may get a connection
-_REFUSALS = re.compile(
-    r"too many (?:connections|clients)|remaining connection slots are reserved|the database system is (?:starting up|shutting down"
-    r"|in recovery mode|not (?:yet )?accepting connections)|no more connections allowed|server_login_retry|pooler is shutting down"
-)
-_ABSENCES = re.compile("Connection refused|Connection reset|No such file or directory|server closed the connection")
-# in the languages of the server's messages; the warning has no other mark that the driver passes on
-_NOT_REPLICATED = re.compile(
-    r"synchronous replication|synchrone Replikation|réplication synchrone|replicación sincrónica|replica sincrona|replicação síncrona"
-    r"|синхронн|同期レプリケーション|同步复制|동기식 복제|synkron replikering|senkron replikasyon|სინქრონულ"
-)
 _PLAIN_STRINGS = "-c standard_conforming_strings=on"
 _NO_OPTIONS = (
     "the server has standard_conforming_strings = off, and the pooler in front of it does not let a client say otherwise. Set it on for"
     " the database (ALTER DATABASE ... SET standard_conforming_strings = on) or the role; then renew the pooler's connections (RECONNECT)."
 )
-_NO_PREPARE = (
-    "the PostgreSQL server does not allow prepared transactions, and two-phase commit needs them. Set max_prepared_transactions in"
-    " postgresql.conf to at least max_connections, and restart the server."
-)
-_COMMITTED, _COMMITTED_ALONE, _PREPARED = (
-    f"the {subject} on this server, but its wait for a synchronous standby was cancelled: no standby has confirmed it, and it"
-    f" may be lost if another server takes over. {cure}See why no standby answers (synchronous_standby_names, pg_stat_replication)."
-    for subject, cure in (
-        ("transaction is committed", "Look in the database before you repeat it. "),
-        ("statement is committed", "Look in the database before you repeat it. "),
-        ("transaction is prepared", "Nothing is committed yet: roll it back. "),
-    )
-)
-_ROLLED_BACK = (
-    "the database rolled the transaction back, since a statement of the transaction had failed before and the error was not handled by a "
-    "ROLLBACK. Call rollback() after a failed statement, or run it within begin_nested()."
-)
-
-
-class PsycopgCursor(DBAPICursor, Protocol):
-    """A cursor of psycopg2's, or a wrapper around one."""
-
-    @property
-    def connection(self) -> connection:
-        """The driver's connection that it is of."""
-        ...
-
-    @property
-    def statusmessage(self) -> str | None:
-        """The server's answer to the last statement."""
-        ...
-
-
-def _check_confirmed(raw: connection, message: str) -> None:
-    """Raise the error where the server has warned that no standby has confirmed what was sent last.
-
-    :raises CommitOutcomeUnknown: with the message.
-    """
-    if any(_NOT_REPLICATED.search(notice) for notice in raw.notices):
-        del raw.notices[:]
-        raise CommitOutcomeUnknown(message)
-
-
-@contextlib.contextmanager
-def _time_limit(raw: connection, seconds: float | None) -> Iterator[None]:
-    """Cancel what takes longer: the server's own time-out does not hold while it waits for a standby."""
-    if seconds is None:
-        yield
-        return
-    cancelling: list[threading.Thread] = []
-
-    def cancel() -> None:
-        # in a thread of its own: where packets vanish it waits for long, and the watchdog has others to watch
-        thread = threading.Thread(target=_cancel, args=(raw,), name="flask_uow cancel", daemon=True)
-        cancelling.append(thread)
-        thread.start()
-
-    watch = watchdog.watch(seconds, cancel)
-    try:
-        yield
-    finally:
-        if not watchdog.call_off(watch):
-            for thread in cancelling:
-                # what comes next over the connection is not to be cancelled
-                thread.join(_PING_SECONDS)
-
-
-def _cancel(raw: connection) -> None:
-    try:
-        raw.cancel()
-    except psycopg2.Error as error:
-        _log.warning("a commit that takes too long could not be cancelled: %s", error)
 
 
 def _check_option(name: str, value: str) -> None:
@@ -446,14 +360,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         }.get(wanted, True)
 
     def is_quiet(self, raw: connection) -> bool:
-        if raw.closed:
-            return False
-        if not hasattr(select, "poll"):  # Windows
-            return not select.select([raw.fileno()], [], [], 0)[0]
-        # select() takes no descriptor beyond 1023
-        watcher = select.poll()
-        watcher.register(raw.fileno(), select.POLLIN | select.POLLPRI)
-        return not watcher.poll(0)
+        return is_quiet(raw)
 
     def after_fork(self) -> None:
         """Nothing is held."""
@@ -464,41 +371,31 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
     def dispose(self) -> None:
         """Nothing is held."""
 
+    # -- errors
+
     def is_refusal(self, error: BaseException) -> bool:
-        # libpq has no codes for errors on connecting, only words: 53300 (too many connections) and 57P03 (starting or stopping)
-        return isinstance(error, psycopg2.OperationalError) and _REFUSALS.search(str(error)) is not None
+        return meanings.is_refusal(error)
 
     def is_absence(self, error: BaseException) -> bool:
-        return isinstance(error, psycopg2.OperationalError) and _ABSENCES.search(str(error)) is not None
+        return meanings.is_absence(error)
 
     def is_misplaced(self, error: BaseException) -> bool:
-        # read_only_sql_transaction
-        return getattr(error, "pgcode", None) == "25006"
+        return meanings.is_misplaced(error)
 
     def is_ambiguous(self, error: BaseException) -> bool:
-        # statement_completion_unknown: never said by PostgreSQL itself, but by others that speak its protocol
-        return getattr(error, "pgcode", None) == "40003"
+        return meanings.is_ambiguous(error)
 
     def is_lost(self, error: BaseException, raw: connection) -> bool:
-        if raw.closed:
-            return True
-        # 57P01-57P03: the server is shutting down; 08xxx: connection errors (appendix A of the manual)
-        code = getattr(error, "pgcode", None) or ""
-        return code.startswith("08") or code in ("57P01", "57P02", "57P03")
+        return meanings.is_lost(error, raw)
 
     def lacks_table(self, error: BaseException) -> bool:
-        # PostgreSQL has the same code for a table that is there and was not listed in FROM
-        return isinstance(error, UndefinedTable) and error.diag.source_function != "errorMissingRTE"
+        return meanings.lacks_table(error)
 
     def lacks_column(self, error: BaseException) -> bool:
-        return isinstance(error, UndefinedColumn)
+        return meanings.lacks_column(error)
 
     def missing_table(self, error: BaseException) -> str | None:
-        if not isinstance(error, UndefinedTable) or not self.lacks_table(error):
-            return None
-        # quoted in one way or another in every language of the server's messages
-        found = re.search(r'["«„“](.+?)["»“”]', error.diag.message_primary or "")
-        return found[1].strip() if found is not None else None
+        return meanings.missing_table(error)
 
     # -- transactions
 
@@ -525,76 +422,20 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         return True
 
     def commit(self, cursor: PsycopgCursor) -> None:
-        raw = cursor.connection
-        # something that can be read before anything was asked may be the server's last word: that it has ended the
-        # session
-        if not self.is_quiet(raw):
-            self._check_alive(cursor)
-        # older ones, so that the warning looked for below is that of this COMMIT
-        if raw.notices:
-            del raw.notices[:]
-        cursor.execute("COMMIT")
-        # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
-        if cursor.statusmessage != "COMMIT":
-            raise InternalError(_ROLLED_BACK, "COMMIT")
-        if raw.notices:
-            _check_confirmed(raw, _COMMITTED)
+        commits.commit(cursor)
 
     def commit_within(self, cursor: PsycopgCursor, seconds: float) -> None:
-        with _time_limit(cursor.connection, seconds):
-            self.commit(cursor)
+        with commits.time_limit(cursor.connection, seconds):
+            commits.commit(cursor)
 
     def alone(self, raw: connection, send: Callable[[], T]) -> T:
-        if raw.notices:
-            del raw.notices[:]
-        if self.usual_timeout is None:
-            sent = send()
-        else:
-            # as in a transaction: the time-out is the statement's, which the server itself ends, and the commit's
-            with _time_limit(raw, 2 * self.usual_timeout):
-                sent = send()
-        if raw.notices:
-            _check_confirmed(raw, _COMMITTED_ALONE)
-        return sent
-
-    def _check_alive(self, cursor: PsycopgCursor) -> None:
-        """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.
-
-        :raises OperationalError: when it has.
-        """
-        try:
-            cursor.execute("SELECT 1")
-        except psycopg2.Error as error:
-            if self.is_lost(error, cursor.connection):
-                raise OperationalError(
-                    f"the connection was lost before COMMIT was sent, so nothing was saved. ({str(error).strip()})",
-                    "COMMIT",
-                    None,
-                    error,
-                    connection_invalidated=True,
-                ) from error
+        return commits.send_alone(raw, send, self.usual_timeout)
 
     def prepare(self, cursor: PsycopgCursor, xid: str, seconds: float | None = None) -> None:
-        raw = cursor.connection
-        del raw.notices[:]
-        try:
-            with _time_limit(raw, seconds):
-                cursor.execute("PREPARE TRANSACTION %s", (xid,))
-        except ObjectNotInPrerequisiteState as error:
-            raise OperationalError(_NO_PREPARE, "PREPARE TRANSACTION", None, error) from error
-        # in a failed transaction the server answers ROLLBACK and reports no error
-        if cursor.statusmessage != "PREPARE TRANSACTION":
-            raise InternalError(_ROLLED_BACK, "PREPARE TRANSACTION")
-        _check_confirmed(raw, _PREPARED)
+        commits.prepare(cursor, xid, seconds)
 
     def finish_prepared(self, cursor: PsycopgCursor, xid: str, commit: bool, seconds: float | None = None) -> None:
-        raw = cursor.connection
-        del raw.notices[:]
-        with _time_limit(raw, seconds):
-            cursor.execute(f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED %s", (xid,))
-        # no server that takes over can bring back what was rolled back here
-        if commit:
-            _check_confirmed(raw, _COMMITTED)
+        commits.finish_prepared(cursor, xid, commit, seconds)
 
     def execute_many(self, cursor: PsycopgCursor, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         # many statements in one string: the driver's executemany() waits for the answer to each

@@ -1,4 +1,4 @@
-"""Waiting for PostgreSQL without blocking other greenlets under gevent.
+"""Waiting for PostgreSQL: without blocking other greenlets under gevent, and whether there is something to wait for.
 
 psycopg2 waits in C, where gevent cannot switch to another greenlet: one slow query would block the whole worker. It has a
 hook for that, the wait callback (https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries), which holds for
@@ -7,6 +7,7 @@ the process. It is set when the process turns out to be monkey-patched and nobod
 
 from __future__ import annotations
 
+import select
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, get_wait_callbac
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-__all__ = ["cooperate"]
+__all__ = ["cooperate", "is_quiet"]
 
 
 def cooperate() -> None:
@@ -45,3 +46,15 @@ def _wait_in_gevent(connection: Connection) -> None:
             gevent_socket.wait_write(connection.fileno())
         else:
             raise OperationalError(f"psycopg2 reports the unknown state {state!r} while it waits")
+
+
+def is_quiet(raw: Connection) -> bool:
+    """Return False where something has arrived on the socket of an idle connection: its end, most likely."""
+    if raw.closed:
+        return False
+    if not hasattr(select, "poll"):  # Windows
+        return not select.select([raw.fileno()], [], [], 0)[0]
+    # select() takes no descriptor beyond 1023
+    watcher = select.poll()
+    watcher.register(raw.fileno(), select.POLLIN | select.POLLPRI)
+    return not watcher.poll(0)
