@@ -152,7 +152,7 @@ class Column(ColumnElement[T], Generic[T]):
     :param server_default: a value or SQL expression that the database itself uses for new rows; :class:`FetchedValue` where it has
         a default that DDL is not to mention.
     :param autoincrement: False for an integer primary key that the application sets itself; ``"ignore_fk"`` has the database number one that is a
-        foreign key, too.
+        foreign key, too; True, the one of several columns.
     :param comment: the comment on the column in the database (PostgreSQL).
     :param doc: the docstring of the attribute that is mapped to it; its comment when None.
     :param system: True for one that the database has by itself, ``xmin`` of PostgreSQL say: CREATE TABLE leaves it out.
@@ -197,7 +197,7 @@ class Column(ColumnElement[T], Generic[T]):
         onupdate: object = None,
         server_default: object = None,
         server_onupdate: object = None,
-        autoincrement: bool | Literal["auto", "ignore_fk"] = True,
+        autoincrement: bool | Literal["auto", "ignore_fk"] = "auto",
         comment: str | None = None,
         doc: str | None = None,
         info: dict[Any, Any] | None = None,

@@ -191,10 +191,15 @@ class Table(FromClause):
 
     @property
     def generated_key(self) -> Column[Any] | None:
-        """The integer column of the primary key whose values the database makes, or None; of several columns, one with a sequence or an identity."""
+        """The integer column of the primary key whose values the database makes, or None.
+
+        Of several columns it is one with a sequence, an identity or ``autoincrement=True``.
+        """
         columns: list[Column[Any]] = self.primary_key.columns
         if len(columns) != 1:
-            columns = [c for c in columns if c.sequence is not None or c.identity is not None]
+            columns = [
+                c for c in columns if c.sequence is not None or c.identity is not None or c.autoincrement is True
+            ]
         if not columns:
             return None
         column = columns[0]

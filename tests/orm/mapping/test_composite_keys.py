@@ -22,6 +22,7 @@ from flask_uow import (
     Table,
     Uuid,
     create_engine,
+    declarative_base,
     insert,
     mapped_column,
     relationship,
@@ -238,3 +239,33 @@ def test_get_takes_the_parts_of_a_key_in_the_order_of_the_key(session: Session, 
     session.add(cell)
     session.commit()
     assert session.get(Cell, ("a", 1)) is session.get(Cell, {"column": 1, "row": "a"}) is cell
+
+
+def test_the_database_numbers_the_column_that_says_so(engine: Engine) -> None:
+    base: Any = declarative_base()
+
+    class Bill(base):
+        __tablename__ = "bill"
+        shop: Mapped[int] = mapped_column(primary_key=True)
+        number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+        lines: Mapped[list[Line]] = relationship(back_populates="bill")
+
+    class Line(base):
+        __tablename__ = "line"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shop: Mapped[int]
+        number: Mapped[int]
+        bill: Mapped[Bill] = relationship(back_populates="lines")
+        __table_args__ = (ForeignKeyConstraint(["shop", "number"], ["bill.shop", "bill.number"]),)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        bills = [Bill(shop=8, lines=[Line(), Line()]), Bill(shop=9), Bill(shop=8, number=50)]
+        session.add_all(bills)
+        session.commit()
+        assert [(bill.shop, bill.number) for bill in bills] == [(8, 1), (9, 2), (8, 50)]
+        assert [(line.shop, line.number) for line in bills[0].lines] == [(8, 1)] * 2
+        late = Bill(shop=9)
+        session.add(late)
+        session.rollback()
+        assert "number" not in vars(late)
