@@ -17,7 +17,7 @@ from flask_uow.engine.cache import BoundedCache
 from flask_uow.engine.comments import CommentingCursor
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.dbapi_errors import translate
-from flask_uow.engine.dialects.base import Dialect
+from flask_uow.engine.dialects.base import AUTOCOMMIT, Dialect
 from flask_uow.engine.dialects.lacking import check_lacks
 from flask_uow.engine.echo import Echo, echo_of, start_echo, stop_echo
 from flask_uow.engine.listeners import EngineListeners
@@ -237,7 +237,14 @@ class Engine:
         with self.connect() as connection, connection.begin():
             yield connection
 
-    ddl_connection = begin
+    @contextmanager
+    def ddl_connection(self) -> Iterator[Connection]:
+        """Give a connection in a transaction, for create_all and drop_all."""
+        with self.connect() as connection:
+            level = connection.get_isolation_level()
+            # who waits for others must see afterwards what they have made, and no snapshot from before
+            with connection.begin(isolation_level=AUTOCOMMIT if level == AUTOCOMMIT else "READ COMMITTED"):
+                yield connection
 
     def reflect_table(
         self,

@@ -162,6 +162,14 @@ class SendingConnection:
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 
+    def lock_schema(self) -> None:
+        """Keep other connections that do the same, before they make or drop tables, waiting until the transaction ends."""
+        if self.dialect.schema_lock_sql:
+            self.look_up(self.dialect.schema_lock_sql)
+        elif self._gate is not None and not self._begins_with_statement:
+            # the write lock
+            self._pass_gate("", True)
+
     def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
         """Send a statement and return the number of rows it changed, -1 where unknown; parameters as in fetch_all."""
         if write and not self._has_written:

@@ -452,21 +452,31 @@ def create_tables(
     :param metadata: the MetaData, where all of its tables are meant.
     """
     with bind.ddl_connection() as connection:
-        existing = _existing(connection, tables) if checkfirst else frozenset()
         dialect = connection.dialect
+        existing: frozenset[str] = frozenset()
+
+        def statements() -> list[DDLElement]:
+            made = create_statements(
+                tables,
+                existing,
+                dialect.supports_alter,
+                dialect.supports_comments,
+                sequences,
+                dialect.supports_sequences,
+                dialect.supports_enums,
+            )
+            return [statement for statement in made if _is_for(statement, dialect.name)]
+
+        if checkfirst:
+            existing = _existing(connection, tables)
+            if statements():
+                # the workers of a server often begin with this, all at the same moment
+                connection.lock_schema()
+                existing = _existing(connection, tables)
         wanted = [table for table in tables if table.fullname not in existing]
         tell_tables("before_create", wanted, connection, checkfirst, metadata)
-        for statement in create_statements(
-            tables,
-            existing,
-            dialect.supports_alter,
-            dialect.supports_comments,
-            sequences,
-            dialect.supports_sequences,
-            dialect.supports_enums,
-        ):
-            if _is_for(statement, dialect.name):
-                connection.execute(statement)
+        for statement in statements():
+            connection.execute(statement)
         tell_tables("after_create", wanted, connection, checkfirst, metadata)
 
 
@@ -483,6 +493,9 @@ def drop_tables(
     """
     with bind.ddl_connection() as connection:
         existing = _existing(connection, tables) if checkfirst else None
+        if existing and any(table.fullname in existing for table in tables):
+            connection.lock_schema()
+            existing = _existing(connection, tables)
         wanted = [t for t in reversed(tables) if existing is None or t.fullname in existing]
         tell_tables("before_drop", wanted, connection, checkfirst, metadata)
         _drop(connection, tables, wanted, sequences)

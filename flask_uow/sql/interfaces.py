@@ -99,6 +99,10 @@ class DDLConnection(Protocol):
         """Return the names of the tables that exist."""
         ...
 
+    def lock_schema(self) -> None:
+        """Keep whoever does the same waiting until the transaction ends."""
+        ...
+
 
 class DDLBind(Protocol):
     """An engine (or a connection) that create_all and drop_all work on."""

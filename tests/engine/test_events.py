@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from flask_uow import (
     Column,
     DeclarativeBase,
     Engine,
+    Enum,
     Integer,
     InvalidRequestError,
     Mapped,
@@ -233,3 +236,56 @@ def test_a_default_may_look_at_the_other_values(engine: Engine) -> None:
         ]
     with pytest.raises(ArgumentError, match="a function without arguments or of one"):
         mapped_column(String, default=lambda one, two: None)
+
+
+@pytest.mark.parametrize("level", [None, "REPEATABLE READ"])
+@pytest.mark.parametrize("action", ["create_all", "drop_all"])
+def test_two_that_make_or_drop_the_same_tables_at_once_both_succeed(
+    database_uri: str, action: str, level: str | None
+) -> None:
+    engine = create_engine(database_uri, isolation_level=level)
+    metadata = MetaData()
+    color = Enum("red", "blue", name="color", native_enum=True)
+    for name in ("one", "two"):
+        Table(name, metadata, Column("id", Integer, primary_key=True), Column("color", color, index=True))
+    if action == "drop_all":
+        metadata.create_all(engine)
+    # the other one comes between the look at what is there and the work; where it has to wait, nobody waits for it for ever
+    both_have_looked = threading.Barrier(2)
+
+    @event.listens_for(metadata, "before_create" if action == "create_all" else "before_drop")
+    def wait(*arguments: Any, **options: Any) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_have_looked.wait(0.5)
+
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            getattr(metadata, action)(engine)
+        except Exception as error:  # noqa: BLE001 (shown by the test)
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert inspect(engine).get_table_names() == (["one", "two"] if action == "create_all" else [])
+    engine.dispose()
+
+
+def test_who_finds_all_tables_there_waits_for_nobody(database_uri: str) -> None:
+    engine = create_engine(database_uri)
+    metadata, others = MetaData(), MetaData()
+    Table("one", metadata, Column("id", Integer, primary_key=True))
+    Table("two", others, Column("id", Integer, primary_key=True))
+    metadata.create_all(engine)
+    looker = threading.Thread(target=metadata.create_all, args=(engine,), daemon=True)
+    with engine.begin() as connection:
+        others.create_all(connection)
+        looker.start()
+        looker.join(4)
+        assert not looker.is_alive()
+    engine.dispose()

@@ -62,6 +62,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     :ivar tells_rowid: True where the cursor tells the number of the row that was inserted, and a single integer key is that number.
     :ivar awaits_standbys: True where a commit may wait for other servers, which may fail to confirm it.
     :ivar usual_timeout: seconds after which a statement ends by itself, as the URL (or what it names) says; None for never.
+    :ivar schema_lock_sql: what keeps others from making or dropping tables until the transaction ends; "" where the write lock does.
     :ivar written_sql: what :meth:`has_written` asks the database, as the log shows it.
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_sequences: True where the database has sequences.
@@ -92,6 +93,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     takes_lists: bool = False
     tells_rowid: ClassVar[bool] = False
     awaits_standbys: ClassVar[bool] = False
+    schema_lock_sql: str = ""
     written_sql: str = ""
     supports_alter: ClassVar[bool]
     supports_comments: bool

@@ -107,6 +107,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
     takes_lists = True
     awaits_standbys = True
     # the server numbers a transaction when it writes or locks for the first time; the older of two names for the function
+    schema_lock_sql = "SELECT pg_advisory_xact_lock(1970239234)"
     written_sql = "SELECT txid_current_if_assigned() IS NOT NULL"
     supports_alter = True
     supports_comments = True
@@ -170,6 +171,8 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         self.supports_sequences = "sequences" not in lacks
         self.supports_enums = "enums" not in lacks
         self.supports_comments = "comments" not in lacks
+        if "advisory_locks" in lacks:
+            self.schema_lock_sql = ""
         if "transaction_ids" in lacks:
             self.written_sql = ""
         # settings are made once then, when a connection is opened
