@@ -301,7 +301,8 @@ def active_scopes(owner: UnitOfWork) -> Iterator[Scope]:
     found: dict[int, Scope] = {}
     block = _blocks.get()
     while block is not None:
-        found[block.scope.token] = block.scope
+        if block.is_open:
+            found[block.scope.token] = block.scope
         block = block.outer
     for variable in (_app_context, _request_context):
         context = variable.get(None)
@@ -338,7 +339,7 @@ def _innermost(owner: UnitOfWork) -> Scope | None:
     """Return the scope that a block of ``owner`` is opened in, of another block or of a context; None outside of any."""
     context = current_context()
     block = _blocks.get()
-    while block is not None and block.context is not context:
+    while block is not None and not (block.is_open and block.context is context):
         block = block.outer
     if block is not None:
         return block.scope
@@ -365,7 +366,7 @@ def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:
     # a block is about the context in which it was opened: a request inside of it, of a test client say, has a scope of
     # its own
     while block is not None:
-        if block.context is context and block.scope.owner is owner:
+        if block.is_open and block.context is context and block.scope.owner is owner:
             return block.scope
         block = block.outer
     if context is None:
@@ -388,11 +389,12 @@ def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:
 # -- blocks of unit_of_work()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Block:
     scope: Scope
     context: Any
     outer: _Block | None
+    is_open: bool = True
 
 
 _blocks: ContextVar[_Block | None] = ContextVar("flask_uow_blocks", default=None)
@@ -401,11 +403,22 @@ _blocks: ContextVar[_Block | None] = ContextVar("flask_uow_blocks", default=None
 @contextmanager
 def open_block(scope: Scope) -> Iterator[None]:
     """Make ``scope`` current until the block ends, in the present context only: a request made inside has its own."""
-    reset = _blocks.set(_Block(scope, current_context(), _blocks.get()))
+    block = _Block(scope, current_context(), _innermost_open())
+    _blocks.set(block)
     try:
         yield
     finally:
-        _blocks.reset(reset)
+        # Not by the token of the set(): blocks in generators end in any order, and where the garbage collector or another thread closes
+        # one, in another context of Python's, in which the token cannot be used.
+        block.is_open = False
+        _blocks.set(_innermost_open())
+
+
+def _innermost_open() -> _Block | None:
+    block = _blocks.get()
+    while block is not None and not block.is_open:
+        block = block.outer
+    return block
 
 
 # -- what must be noted when an app context is pushed, because nothing tells it later

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import gc
 import re
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -422,6 +424,62 @@ def test_the_pool_names_a_unit_of_work_that_holds_a_connection(db: UnitOfWork, d
         with pytest.raises(exc.TimeoutError, match=r"unit of work [0-9]+"), db.engine.connect():
             pass
     dispose(db, app)
+
+
+def test_blocks_in_generators_may_end_in_any_order(db: UnitOfWork, flask_app: Flask) -> None:
+    def hold() -> Iterator[bool]:
+        with db.unit_of_work() as session:
+            yield db.session() is session
+            yield db.session() is session
+
+    with flask_app.app_context():
+        outside = db.scope_id()
+        first, second = hold(), hold()
+        assert next(first)
+        assert next(second)
+        first.close()
+        assert next(second)
+        second.close()
+        assert db.scope_id() == outside
+        add_note(db, "a")
+    assert saved_texts(db, flask_app) == ["a"]
+
+
+@pytest.mark.parametrize("end", ["close", "collect", "exhaust"])
+@pytest.mark.parametrize("where", ["thread", "context"])
+def test_a_block_in_a_generator_may_end_in_another_thread_or_context_of_python(
+    db: UnitOfWork, flask_app: Flask, where: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", errors.append)
+    monkeypatch.setattr(threading, "excepthook", errors.append)
+
+    def hold() -> Iterator[int]:
+        with db.unit_of_work():
+            add_note(db, "a")
+            yield 1
+            yield 2
+
+    generators = [hold()]
+    next(generators[0])
+
+    def finish() -> None:
+        generator = generators.pop()
+        if end == "close":
+            generator.close()
+        elif end == "exhaust":
+            assert list(generator) == [2]
+
+    if where == "thread":
+        thread = threading.Thread(target=finish)
+        thread.start()
+        thread.join()
+    else:
+        contextvars.copy_context().run(finish)
+    assert errors == []
+    with pytest.raises(InvalidRequestError, match="outside of any scope"):
+        db.scope_id()
+    assert saved_texts(db, flask_app) == (["a"] if end == "exhaust" else [])
 
 
 def test_rollback_at_end_inside_a_block_is_about_the_block(db: UnitOfWork, flask_app: Flask) -> None:
