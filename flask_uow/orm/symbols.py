@@ -17,7 +17,7 @@ PENDING = "_uow_pending"
 KEPT = "_uow_kept"
 # the key of the names of collections that were read while their object had no row
 READ = "_uow_read"
-# the key that marks objects whose INSERT was undone
+# the key that marks objects whose INSERT was undone, or that were made transient: their collections are as they were
 UNDONE = "_uow_undone"
 # the key that marks objects whose DELETE was flushed, with the weak reference to the Session; it stays when that was committed
 DELETED = "_uow_deleted"

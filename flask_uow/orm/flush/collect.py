@@ -101,7 +101,7 @@ class _OfFamily(NamedTuple):
     their parent, their own references say what to set.
 
     :ivar collected: by mapper.
-    :ivar may_be_forgotten: True where there are collections whose members know their parent, and may have forgotten it by a rollback.
+    :ivar may_be_forgotten: True where there are collections whose members know their parent, and may have forgotten it, by a rollback say.
     """
 
     collected: dict[Mapper, tuple[RelationshipProperty, ...]]
@@ -280,7 +280,7 @@ class _Relationships:
             self.work.add_changed(child)
 
     def _forgotten_parents(self, parents: list[Any]) -> None:
-        # the parents have kept their collections when their INSERTs were undone, and the members have forgotten them
+        # the parents have kept their collections when their INSERTs were undone, or they were made transient, and the members know nothing of it
         for parent in parents:
             if UNDONE not in parent.__dict__:
                 continue
@@ -290,13 +290,13 @@ class _Relationships:
                 for child in related(parent, prop, load=False):
                     state: InstanceState = child.__dict__[STATE]
                     is_free = (
-                        state.row_key is not None
-                        and state.session is self.session
+                        state.session is self.session
                         and state not in self.changes.deleted
-                        and back.key not in (state.changes or ())
+                        and back.key not in (state.changes or () if state.row_key is not None else child.__dict__)
                     )
-                    if is_free and child.__dict__.get(back.key) is not parent:
-                        self.work.forgotten.append((child, back, parent))
+                    if is_free:
+                        if child.__dict__.get(back.key) is not parent:
+                            self.work.forgotten.append((child, back, parent))
                         self._link(prop, child, parent)
 
     def _release_children(self, prop: RelationshipProperty, objects: list[Any]) -> None:

@@ -6,7 +6,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.state.expiry import expire_object
 from flask_uow.orm.state.instance_state import describe, instance_state
 from flask_uow.orm.state.keys import identity_from
-from flask_uow.orm.symbols import DELETED, KEPT, PENDING
+from flask_uow.orm.symbols import DELETED, KEPT, PENDING, UNDONE, Direction
 
 __all__ = ["make_transient", "make_transient_to_detached", "was_deleted"]
 
@@ -26,6 +26,12 @@ def make_transient(instance: object) -> None:
         session.objects.expunge_one(obj, state)
     state.row_key = state.owner = state.changes = None
     obj.__dict__.pop(PENDING, None)
+    if any(
+        prop.direction is Direction.ONE_TO_MANY and name in obj.__dict__
+        for name, prop in state.mapper.relationships.items()
+    ):
+        # their members may not know that they are to follow it
+        obj.__dict__[UNDONE] = True
 
 
 def make_transient_to_detached(instance: object) -> None:
@@ -48,6 +54,7 @@ def make_transient_to_detached(instance: object) -> None:
         )
     state.row_key = identity_from(key)
     obj.__dict__.pop(DELETED, None)
+    obj.__dict__.pop(UNDONE, None)
     expire_object(obj, state, [name for name in mapper.attribute_names if name not in mapper.primary_key_names])
     state.changes = None
 

@@ -18,6 +18,7 @@ from flask_uow import (
     String,
     Table,
     UnmappedInstanceError,
+    make_transient,
     mapped_column,
     relationship,
     select,
@@ -663,3 +664,59 @@ def test_a_reference_that_was_emptied_is_empty_whatever_its_key_was_set_to(sessi
     town.region_code = "BE"
     session.commit()
     assert town.region_code is None
+
+
+@pytest.mark.parametrize("refer", [True, False])
+@pytest.mark.parametrize("keys", ["given", "made"])
+def test_a_graph_that_was_made_transient_is_copied_whole(engine: Engine, refer: bool, keys: str) -> None:
+    class Own(DeclarativeBase):
+        """The models of this test."""
+
+    class Post(Own):
+        __tablename__ = "post"
+        id: Mapped[int | None] = mapped_column(primary_key=True)
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("post.id"))
+        answers: Mapped[list[Post]] = relationship(back_populates="parent", order_by="Post.id")
+        parent: Mapped[Post | None] = relationship(back_populates="answers", remote_side=[id])
+        picture: Mapped[Picture | None] = relationship(back_populates="post", uselist=False)
+
+    class Picture(Own):
+        __tablename__ = "picture"
+        id: Mapped[int | None] = mapped_column(primary_key=True)
+        post_id: Mapped[int | None] = mapped_column(ForeignKey("post.id"))
+        post: Mapped[Post | None] = relationship(back_populates="picture")
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Post(answers=[Post(), Post()], picture=Picture()))
+        session.commit()
+    with Session(engine) as session:
+        post = session.scalars(select(Post).where(Post.parent_id.is_(None))).one()
+        answers, picture = list(post.answers), post.picture
+        assert picture is not None
+        if refer:
+            assert [answer.parent for answer in answers] == [post, post]
+            assert picture.post is post
+        for obj in (post, *answers, picture):
+            make_transient(obj)
+            obj.id = None if keys == "made" else obj.id + 100  # type: ignore[operator]
+        session.add(post)
+        session.commit()
+        assert [answer.parent_id for answer in answers] == [post.id, post.id]
+        assert (picture.post_id, post.answers, post.picture) == (post.id, answers, picture)
+        assert session.query(Post).count() == 6
+        roots = session.scalars(select(Post).where(Post.parent_id.is_(None)).order_by(Post.id)).all()
+        assert [(len(root.answers), root.picture is not None) for root in roots] == [(2, True), (2, True)]
+
+
+def test_children_with_rows_follow_a_parent_that_was_made_transient(session: Session) -> None:
+    region, towns = session.query(Region).one(), session.query(Town).all()
+    region.towns = towns
+    session.commit()
+    assert region.towns == towns
+    make_transient(region)
+    region.code = "XX"
+    session.add(region)
+    session.commit()
+    assert [town.region_code for town in towns] == ["XX"]
+    assert region.towns == towns
