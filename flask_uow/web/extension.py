@@ -145,12 +145,12 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         for key, engine in state.all_engines():
             engine.where_is_table = partial(self.metadatas.where_is, key)
         listen(app, settings, state.all_engines())
-        # the app is changed only now, when no setting of it can be refused any more
+        # the app is changed only now, when no setting of it can be refused any more; Flask refuses this one after the first request
+        app.shell_context_processor(self._shell_context)
         self._apps[app] = state
         app.extensions["uow"] = self
         boundary.install(self, app, settings, state.reading)
         app.cli.add_command(uow_commands)
-        app.shell_context_processor(self._shell_context)
 
     def _check_bind_keys(self, settings: Settings) -> None:
         for key, metadata in self.metadatas.items():

@@ -441,6 +441,19 @@ def test_two_phase_commits_without_a_value_are_as_the_extension_says(tmp_path: P
         assert db.has_twophase()
 
 
+def test_an_app_that_has_served_a_request_is_left_as_it_is(tmp_path: Path) -> None:
+    app = app_with(tmp_path)
+    app.test_client().get("/")
+    db = UnitOfWork()
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="has already handled its first request"):
+            db.init_app(app)
+    assert "uow" not in app.extensions
+    assert app.test_client().get("/").status_code == 404
+    with app.app_context(), pytest.raises(exc.InvalidRequestError, match="init_app"):
+        db.session()
+
+
 # -- messages that name the true cause
 
 
