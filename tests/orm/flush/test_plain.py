@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flask_uow import (
     Column,
     DeclarativeBase,
     Engine,
+    FlaskUowError,
     ForeignKey,
     Mapped,
     Session,
     Table,
     event,
+    inspect,
     mapped_column,
     relationship,
     select,
@@ -233,3 +238,90 @@ def test_what_listens_is_told_of_the_objects(session: Session) -> None:
     session.add(shelf)
     session.flush()
     assert told == [([shelf], [book])]
+
+
+Step = tuple[str, int, int]
+STEPS = st.tuples(
+    st.sampled_from(
+        ["shelf", "book", "name", "title", "shelf_id", "move", "delete", "flush", "commit", "rollback", "nested"]
+    ),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
+
+
+def told_by(session: Session) -> list[Any]:
+    """Return a list that the Session's events are noted in."""
+    told: list[Any] = []
+    names = ("pending_to_persistent", "persistent_to_deleted", "persistent_to_transient", "deleted_to_persistent")
+    for name in names:
+        event.listen(session, name, lambda session, obj, name=name: told.append((name, type(obj).__name__)))
+    event.listen(
+        session, "after_flush", lambda session, context: told.append(("flush", len(session.new), len(session.dirty)))
+    )
+    return told
+
+
+def played(engine: Engine, steps: list[Step]) -> list[Any]:
+    """Play steps on empty tables; return what was told of them, and the rows and objects in the end."""
+    with Session(engine) as session:
+        told = told_by(session)
+        shelves: list[Shelf] = []
+        books: list[Book] = []
+        for what, one, other in steps:
+            shelf = shelves[one % len(shelves)] if shelves else None
+            book = books[other % len(books)] if books else None
+            try:
+                if what == "shelf":
+                    shelves.append(Shelf(id=len(shelves) + 1, name=f"s{one}"))
+                    session.add(shelves[-1])
+                elif what == "book":
+                    books.append(Book(id=len(books) + 1, title=f"b{one}", shelf=shelf if other else None))
+                    session.add(books[-1])
+                elif what == "name" and shelf is not None:
+                    shelf.name = f"s{other}"
+                elif what == "title" and book is not None:
+                    book.title = f"b{one}"
+                elif what == "shelf_id" and book is not None:
+                    book.shelf_id = one
+                elif what == "move" and book is not None:
+                    book.shelf = shelf if one else None
+                elif what == "delete" and book is not None and inspect(book).persistent:
+                    session.delete(book)
+                elif what == "nested" and not session.in_nested_transaction():
+                    session.begin_nested()
+                elif what in ("flush", "commit", "rollback"):
+                    getattr(session, what)()
+            except FlaskUowError as error:
+                told.append((type(error).__name__, str(error).partition("\n")[0]))
+                session.rollback()
+        try:
+            session.commit()
+            session.commit()
+        except FlaskUowError as error:
+            told.append((type(error).__name__, str(error).partition("\n")[0]))
+            session.rollback()
+            session.rollback()
+        held = [
+            (inspect(obj).persistent, obj.id, obj.shelf_id if isinstance(obj, Book) else None)
+            for obj in (*shelves, *books)
+        ]
+    with Session(engine) as session:
+        rows = [
+            session.execute(select(Shelf.id, Shelf.name).order_by(Shelf.id)).all(),
+            session.execute(select(Book.id, Book.title, Book.shelf_id).order_by(Book.id)).all(),
+        ]
+        session.execute(Book.__table__.delete())  # type: ignore[attr-defined]
+        session.execute(Shelf.__table__.delete())  # type: ignore[attr-defined]
+        session.commit()
+    return [told, held, rows]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, min_size=3, max_size=14))
+def test_a_flush_without_a_plan_does_what_the_plan_does(session: Session, steps: list[Step]) -> None:
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    plainly = played(engine, steps)
+    with mock.patch("flask_uow.orm.flush.flush.write_plain", return_value=None):
+        assert played(engine, steps) == plainly
