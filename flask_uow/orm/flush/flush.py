@@ -17,8 +17,10 @@ from flask_uow.orm.flush.plain import write_plain
 from flask_uow.orm.flush.plan import FlushPlan, make_plan
 from flask_uow.orm.flush.settle import settle, tell_filled
 from flask_uow.orm.flush.work import WorkList, by_mapper
+from flask_uow.orm.instrumentation.relationship_attributes import ScalarRelationshipAttribute
 from flask_uow.orm.loading.column_loader import load_columns
 from flask_uow.orm.mapping.class_listeners import HEARD
+from flask_uow.orm.symbols import NO_VALUE
 
 if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
@@ -42,6 +44,8 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         hook(session, context, only)
     transaction = session.begin_flush()
     try:
+        if session.objects.waiting:
+            _learn_originals(session)
         work = write_plain(session, context) if only is None and not session.objects.unasked else None
         if work is None:
             work = _write_as_planned(session, context, only, automatic)
@@ -77,6 +81,18 @@ def _write_as_planned(
     for step in make_plan(work):
         execute(session, work, step)
     return work
+
+
+def _learn_originals(session: Session) -> None:
+    """Load what objects referred to before they were set to refer to something else, while they were in no Session."""
+    for state in list(session.objects.waiting):
+        obj: Any = state()
+        for name, original in list((state.changes or {}).items()) if obj is not None else ():
+            prop = type(obj).__mapper__.relationships.get(name)
+            if original is NO_VALUE and prop is not None and not prop.viewonly and name in obj.__dict__:
+                attribute = prop.attribute
+                if isinstance(attribute, ScalarRelationshipAttribute) and attribute.leaves_another_row:
+                    attribute.learn_original(obj, state)
 
 
 def _load_made(session: Session, work: WorkList) -> None:

@@ -309,7 +309,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         old = self.current(obj)
         values = obj.__dict__
         wanted = self.relationship.active_history or (self.listeners is not None and self.listeners.active_history)
-        if old is NO_VALUE and (wanted or self._leaves_another_row):
+        if old is NO_VALUE and (wanted or self.leaves_another_row):
             old = self._load(obj, values[STATE])
         if self.listeners is not None:
             value = real_value(self.listeners.set(obj, ensure_state(obj), value, old, self))
@@ -333,9 +333,24 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             expunge_pending(obj)
 
     @property
-    def _leaves_another_row(self) -> bool:
+    def leaves_another_row(self) -> bool:
         """True where a row that was referred to has to be known: it is to lose its foreign key, or is an orphan now."""
         return self.relationship.direction is not Direction.MANY_TO_ONE or self.relationship.cascade.delete_orphan
+
+    def learn_original(self, obj: MappedObject, state: InstanceState) -> None:
+        """Load what the attribute referred to before it was set, which was done while the object was in no Session."""
+        values, changes = obj.__dict__, state.noted_changes(obj)
+        value = values.pop(self.key)
+        try:
+            old = self._load(obj, state)
+        finally:
+            values[self.key] = value
+        if old is value:
+            del changes[self.key]
+            return
+        changes[self.key] = old
+        if old is not None and self.reverse is not None:
+            self.reverse.silently_remove(old, obj)
 
     def _clear_key(self, obj: MappedObject) -> None:
         """Clear a foreign key that was set by hand, or by a flush that was undone: the relationship may not know of it."""
@@ -371,7 +386,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         previous = self.current(obj)
         if previous is item and self.key in values:
             return
-        if previous is NO_VALUE and self._leaves_another_row:
+        if previous is NO_VALUE and self.leaves_another_row:
             previous = self._load(obj, values[STATE])
         if self.listeners is not None:
             self.listeners.set(obj, ensure_state(obj), item, previous, self, told=True)

@@ -27,7 +27,7 @@ from flask_uow.orm.state.instance_state import (
 from flask_uow.orm.state.keeping import put_values_back
 from flask_uow.orm.state.mutables import find_mutations, remember
 from flask_uow.orm.state.proxies import real_object
-from flask_uow.orm.symbols import DELETED, KEPT, STATE
+from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -77,7 +77,8 @@ class SessionObjects:
     :ivar deleted: those that are marked as deleted.
     :ivar taken_back: True when an object that was marked as deleted is not any more, since the last flush.
     :ivar mutable: those whose values may change in place.
-    :ivar waiting: those that have changes of collections that are not loaded; by weak states, until a flush has written the changes.
+    :ivar waiting: those that have changes of collections that are not loaded, or were given others to refer to while they were in no Session;
+        by weak states, until a flush has written the changes.
     :ivar strong: all persistent objects, where they are not held weakly; else None.
     :ivar families: the identity maps by base mapper.
     :ivar session_ref: the weak reference to the holder, by which states tell whose they are.
@@ -290,6 +291,9 @@ class SessionObjects:
             remember(state, obj)
         if state.changes:
             self.modified[state] = obj
+            if any(original is NO_VALUE for original in state.changes.values()):
+                # a row that it referred to is known to the database alone
+                self.waiting.add(state)
 
     def mark_deleted(self, instance: object) -> None:
         """Mark an object, and those that the cascade delete reaches, to be deleted by the next flush.
