@@ -169,9 +169,11 @@ class DBAPIError(FlaskUowError):
     :ivar params: the parameters sent with it, or None.
     :ivar connection_invalidated: True when the connection cannot be used any more.
     :ivar from_replica: True when the statement was sent to a read replica.
+    :ivar waits_for_itself: True when the lock that was waited for in vain is held by another connection of the same thread.
     """
 
     from_replica = False
+    waits_for_itself = False
 
     def __init__(
         self,

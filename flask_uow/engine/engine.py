@@ -32,6 +32,7 @@ from flask_uow.sql.compiler import Compiled
 
 if TYPE_CHECKING:
     from flask_uow.engine.dbapi import DBAPIConnection, DBAPICursor
+    from flask_uow.engine.pool import PooledConnection
     from flask_uow.sql.schema import Table
 
 __all__ = ["Engine", "create_engine"]
@@ -281,6 +282,13 @@ class Engine:
             else:
                 cure += " No connection of this engine is in a transaction: the lock is another process's, or another engine's."
         return cure
+
+    def waits_for_itself(self, error: BaseException, record: PooledConnection) -> bool:
+        """Return whether an error is about a lock that the present thread has, by another connection: it cannot give it back while it waits.
+
+        :param record: the connection that met the error.
+        """
+        return self.dialect.is_busy(error) and self.pool.is_held_by_this_thread(self.dialect.in_transaction, record)
 
     def dispose(self, close: bool = True) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.

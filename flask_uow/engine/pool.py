@@ -246,6 +246,14 @@ class Pool:
             if not record.is_idle and record.raw is not None and condition(record.raw)
         ]
 
+    def is_held_by_this_thread(self, condition: Callable[[Any], bool], besides: PooledConnection) -> bool:
+        """Return whether the thread that calls has another connection, whose driver's connection meets a condition."""
+        return any(
+            record is not besides and record.is_of_this_thread and not record.is_idle and condition(record.raw)
+            for record in list(self._slots.values())
+            if record.raw is not None
+        )
+
     def size(self) -> int:
         """Return how many connections are kept open when nobody uses them."""
         return self._size

@@ -248,6 +248,11 @@ class PooledConnection:
         self._asked_by = frame.f_code
         self._asked_at = frame.f_lasti
 
+    @property
+    def is_of_this_thread(self) -> bool:
+        """True where the thread that calls was the one that took it."""
+        return self._thread == threading.get_ident()
+
     def describe_holder(self, now: float) -> str:
         """Return who has the connection, for how long, and where it was taken."""
         who = self.holder() if self.holder is not None else "no request"
@@ -258,7 +263,7 @@ class PooledConnection:
             else "an unknown place"
         )
         # whoever is told so waits for itself
-        own = ", by this very thread" if self._thread == threading.get_ident() else ""
+        own = ", by this very thread" if self.is_of_this_thread else ""
         return f"{who}, for {now - self.acquired:.1f} s, acquired at {where}{own}"
 
 

@@ -483,9 +483,11 @@ class SendingConnection:
         cure = self.engine.cure(error)
         if not cure and _lacks_expansion(str(error), str(statement), given):
             cure = _EXPANDING
-        raise translate(
+        made = translate(
             error, statement, params, connection_invalidated=lost, cure=cure, from_replica=self.engine.is_replica
-        ) from error
+        )
+        made.waits_for_itself = self.engine.waits_for_itself(error, record)
+        raise made from error
 
     def _fail_to_commit(self, error: Exception, is_read_only: bool) -> NoReturn:
         """The same for an error of COMMIT.

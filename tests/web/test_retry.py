@@ -335,6 +335,36 @@ def test_a_busy_sqlite_file_is_a_conflict(tmp_path: Any) -> None:
     dispose(db, app)
 
 
+def test_what_waits_for_its_own_thread_is_not_tried_again(tmp_path: Any) -> None:
+    db = make_db(engine_options={"connect_args": {"timeout": 0.05}})
+    app = make_app(db, f"sqlite:///{tmp_path / 'x.db'}", UOW_RETRY_ATTEMPTS=3)
+    calls: list[str] = []
+
+    @app.post("/")
+    def view() -> str:
+        calls.append("view")
+        add_note(db, "outer")
+        db.session.flush()
+        db.run(inner)
+        return ""
+
+    def inner() -> None:
+        calls.append("inner")
+        add_note(db, "inner")
+
+    @app.errorhandler(OperationalError)
+    def handle(error: OperationalError) -> Any:
+        return str(error), 503
+
+    response = app.test_client().post("/")
+    assert response.status_code == 503
+    assert "waits for itself" in response.text
+    assert "by this very thread" in response.text
+    assert calls == ["view", "inner"]
+    assert saved_texts(db, app) == []
+    dispose(db, app)
+
+
 # -- transactional views
 
 
