@@ -12,13 +12,14 @@ import datetime as dt
 import decimal
 import enum
 import functools
+import json
 import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from psycopg2 import BINARY
+from psycopg2 import BINARY, extensions
 from psycopg2.extensions import new_array_type, new_type, register_type
 
 from flask_uow.engine.dialects.base import Dialect, Processor
@@ -59,6 +60,7 @@ from flask_uow.sql.types import (
     BIT,
     CIDR,
     CITEXT,
+    DOMAIN,
     HSTORE,
     INET,
     JSON,
@@ -72,9 +74,13 @@ from flask_uow.sql.types import (
     TSQUERY,
     TSVECTOR,
     Boolean,
+    Date,
     DateTime,
     Enum,
+    Float,
+    Integer,
     Interval,
+    LargeBinary,
     Numeric,
     RangeType,
     Time,
@@ -259,10 +265,43 @@ def _bind_booleans(type_: Boolean) -> Processor:
 
 
 def _load_array(type_: ARRAY, dialect: Dialect) -> Processor | None:
-    load = array_loader(type_, dialect.result_processor(type_.item_type))
-    if type_.item_type.name not in _UNKNOWN_TO_DRIVER:
+    item = type_.item_type
+    load_item = dialect.result_processor(item)
+    parse = _parser_of(item) if isinstance(item, DOMAIN) or item.native is not None else None
+    load = array_loader(type_, load_item if parse is None else _parsing(parse, load_item))
+    if parse is None and item.name not in _UNKNOWN_TO_DRIVER and not isinstance(item, DOMAIN):
         return load
     return array_items if load is None else lambda value: load(array_items(value))
+
+
+def _parser_of(type_: TypeEngine[Any]) -> Callable[[str], Any] | None:
+    """Return the function that makes of a text what the driver gives for the type that a domain is made of; None where that is the text."""
+    storage = type_.storage
+    return next((parse for classes, parse in _PARSERS if isinstance(storage, classes)), None)
+
+
+def _parsing(parse: Callable[[str], Any], load: Processor | None) -> Processor:
+    def loaded(text: Any) -> Any:
+        value = parse(text) if isinstance(text, str) else text
+        return value if load is None else load(value)
+
+    return loaded
+
+
+# what the driver would give for a type, made of its text
+_PARSERS: tuple[tuple[Any, Callable[[str], Any]], ...] = (
+    (Boolean, lambda text: text == "t"),
+    (Integer, int),
+    (Numeric, decimal.Decimal),
+    (Float, float),
+    (Date, dt.date.fromisoformat),
+    (DateTime, dt.datetime.fromisoformat),
+    (Time, dt.time.fromisoformat),
+    (Interval, lambda text: extensions.PYINTERVAL(text, None)),
+    (LargeBinary, lambda text: bytes(BINARY(text, None))),
+    (Uuid, uuid.UUID),
+    (JSON, json.loads),
+)
 
 
 # arrays of these come as text, for the driver may not know what they are really of

@@ -158,6 +158,9 @@ class PostgreSQLCatalog(Catalog):
             "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
             " col_description(a.attrelid, a.attnum), i.indrelid IS NOT NULL, a.attndims, a.attgenerated,"
             " format_type(y.typbasetype, y.typtypmod), y.typdefault, y.typnotnull,"
+            # of the items of an array
+            " (SELECT format_type(d.typbasetype, d.typtypmod) FROM pg_catalog.pg_type t JOIN pg_catalog.pg_type d ON d.oid = t.typelem"
+            " WHERE t.oid = a.atttypid AND d.typtype = 'd' AND t.typcategory = 'A'),"
             # where it is not that of the type
             " (SELECT l.collname FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
             " WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation AND pg_collation_is_visible(l.oid)),"
@@ -189,6 +192,7 @@ class PostgreSQLCatalog(Catalog):
             base_text,
             domain_default,
             domain_not_null,
+            item_base_text,
             collation,
             *numbers,
         ) in rows:
@@ -199,7 +203,7 @@ class PostgreSQLCatalog(Catalog):
                     "name": name,
                     "type": domain_of(type_text, base_text)
                     if base_text is not None
-                    else with_collation(type_of(type_text, dimensions), collation),
+                    else with_collation(type_of(type_text, dimensions, item_base_text), collation),
                     "nullable": not (not_null or domain_not_null),
                     "default": None if generated else default if default is not None else domain_default,
                     "computed": (str(default), generated == "s") if generated else None,
@@ -373,10 +377,11 @@ def domain_of(name: str, base: str) -> TypeEngine[Any]:
     return type_
 
 
-def type_of(text: str, dimensions: int = 1) -> TypeEngine[Any]:
+def type_of(text: str, dimensions: int = 1, item_base: str | None = None) -> TypeEngine[Any]:
     """Return the type that ``format_type()`` has written; a NativeType for one that has no counterpart here.
 
     :param dimensions: with how many dimensions an array was declared, which ``format_type()`` does not tell.
+    :param item_base: what the domain is made of that an array is of.
     """
     match = _TYPE.match(text)
     if match is None:
@@ -388,4 +393,6 @@ def type_of(text: str, dimensions: int = 1) -> TypeEngine[Any]:
     item = make(*arguments) if make is not None else types.NativeType(text.removesuffix(array))
     if not array:
         return item
+    if item_base is not None:
+        item = domain_of(text.removesuffix(array), item_base)
     return types.ARRAY(item, dimensions=dimensions if dimensions > 1 else None)

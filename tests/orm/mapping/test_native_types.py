@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,15 +14,29 @@ from psycopg2.extras import DateRange, NumericRange
 
 from flask_uow import (
     ARRAY,
+    DOMAIN,
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
     DeclarativeBase,
     Engine,
     Enum,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
     Mapped,
     MetaData,
     NativeType,
+    Numeric,
     Session,
     String,
     Table,
+    Text,
+    Time,
+    Uuid,
     create_engine,
     insert,
     inspect,
@@ -271,3 +287,53 @@ def test_domains_behave_as_what_they_are_made_of(pg: Engine) -> None:
         session.commit()
         assert session.get(Thing, "2").w == {"n": 2}
         assert session.query(Thing).filter(Thing.id.in_(["1", 2]), Thing.v.like("_")).count() == 2
+
+
+UTC = dt.UTC
+# what a domain is made of, and the items of an array of it
+DOMAINS: dict[str, tuple[Any, list[Any]]] = {
+    "integer": (Integer(), [1, 20]),
+    "numeric(6, 2)": (Numeric(6, 2), [Decimal("1.50")]),
+    "double precision": (Float(), [0.1, float("inf")]),
+    "boolean": (Boolean(), [True, False]),
+    "text": (Text(), ["a,b", 'c"d', "NULL", ""]),
+    "date": (Date(), [dt.date(2024, 5, 1)]),
+    "timestamp": (DateTime(), [dt.datetime(2024, 5, 1, 12, 30, 1, 5)]),
+    "timestamptz": (DateTime(timezone=True), [dt.datetime(2024, 5, 1, 12, 30, tzinfo=UTC)]),
+    "time": (Time(), [dt.time(12, 30, 1)]),
+    "interval": (Interval(), [dt.timedelta(days=2, seconds=3)]),
+    "bytea": (LargeBinary(), [b'a\0"']),
+    "uuid": (Uuid(), [uuid.UUID(int=5)]),
+    "jsonb": (JSON(), [{"a": [1]}, "x"]),
+}
+
+
+@pytest.mark.parametrize("base", DOMAINS)
+@pytest.mark.parametrize("is_reflected", [True, False])
+def test_an_array_of_a_domain_holds_values_of_what_the_domain_is_made_of(
+    pg: Engine, base: str, is_reflected: bool
+) -> None:
+    type_, items = DOMAINS[base]
+    with pg.begin() as connection:
+        connection.execute(text(f"CREATE DOMAIN made AS {base}"))
+        connection.execute(text("CREATE TABLE thing (id serial PRIMARY KEY, v made[])"))
+    metadata = MetaData()
+    if is_reflected:
+        table = Table("thing", metadata, autoload_with=pg)
+        assert isinstance(table.c.v.type.item_type, type(type_).__mro__[0])
+    else:
+        domain = ARRAY(DOMAIN("made", type_, create_type=False))
+        table = Table("thing", metadata, Column("id", Integer, primary_key=True), Column("v", domain))
+
+    class Base(DeclarativeBase):
+        """The base of the class here."""
+
+    Thing: Any = type("Thing", (Base,), {"__table__": table})
+    with Session(pg) as session:
+        things = [Thing(v=items), Thing(v=[items[0], None]), Thing(v=[]), Thing()]
+        session.add_all(things)
+        session.commit()
+        session.add(Thing(v=items))
+        session.commit()
+        assert [thing.v for thing in things] == [items, [items[0], None], [], None]
+        assert session.scalars(select(Thing.v).order_by(Thing.id.desc())).first() == items
