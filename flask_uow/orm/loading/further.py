@@ -184,7 +184,7 @@ def load_relationship(
         for start in range(0, len(missing), BATCH_SIZE):
             _fetch(session, prop, missing[start : start + BATCH_SIZE], below, batch, found, values, is_lazy)
     if len(missing) > 1:
-        for key in _to_ask_alone(prop, waiting, missing, found):
+        for key in _to_ask_alone(prop, waiting, missing, found, asked_for_more=source is not None):
             _fetch(session, prop, [key], below, batch, found, values, is_lazy)
     if prop.condition.between:
         # there is a row for each row of the tables between
@@ -198,14 +198,23 @@ def load_relationship(
 
 
 def _to_ask_alone(
-    prop: RelationshipProperty, waiting: dict[Key, list[Any]], asked: list[Key], found: dict[Key, list[Any]]
+    prop: RelationshipProperty,
+    waiting: dict[Key, list[Any]],
+    asked: list[Key],
+    found: dict[Key, list[Any]],
+    asked_for_more: bool,
 ) -> list[Key]:
     """Return the keys that the database may hold equal to others than these are here, so that the rows cannot tell whose they are.
 
     Texts of another case for example, where a collation ignores that, or those that a CHAR column has filled up with blanks.
+
+    :param asked_for_more: rows of other parents may have been found, too.
     """
     if not found.keys() <= waiting.keys():
-        return asked
+        if not asked_for_more:
+            return asked
+        forms = {form for key in found.keys() - waiting.keys() if (form := _plain_form(key)) is not None}
+        return [key for key in asked if _plain_form(key) in forms]
     if prop.direction is not Direction.MANY_TO_ONE or len(found) == len(waiting):
         return []
     # both forms of a key were asked for, and its row has one of them

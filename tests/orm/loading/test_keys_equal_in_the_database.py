@@ -131,6 +131,27 @@ def test_equal_keys_are_loaded_in_one_statement_as_ever(
             assert [town.land and town.land.code for town in towns] == ["be", "be", "fr", "fr", None]
 
 
+@pytest.mark.parametrize("how", ["selectin", "subquery"])
+def test_rows_of_parents_that_have_theirs_already_cost_no_statements(
+    engine: Engine, models: tuple[Any, Any, Any], statements: StatementLog, how: str
+) -> None:
+    Land, _, _ = models
+    with Session(engine) as session:
+        session.execute(text("DELETE FROM town"))
+        if engine.dialect.name == "postgresql":
+            session.execute(text("ALTER TABLE town ALTER code TYPE char(2)"))
+        session.add_all([Land(code=f"l{n}"[:2]) for n in range(3)])
+        session.flush()
+        session.execute(text("INSERT INTO town (id, code) SELECT row_number() OVER (ORDER BY code), code FROM land"))
+        session.commit()
+        lands = session.scalars(select(Land).order_by(Land.code)).all()
+        session.scalars(select(Land).where(Land.code < "l1").options(LOADING["selectin"](Land.towns))).all()
+        assert ["towns" in vars(land) for land in lands] == [True, True, True, False, False]
+        with statements.expect(2):
+            session.scalars(select(Land).options(LOADING[how](Land.towns))).all()
+        assert [len(land.towns) for land in lands] == [1] * 5
+
+
 class Seconds(TypeDecorator):
     """Moments without fractions of a second."""
 
