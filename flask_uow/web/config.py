@@ -448,7 +448,7 @@ def _place_in_instance_folder(app: Flask, source: str, url: URL) -> URL:
     file = Path(app.instance_path, path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{source} is a SQLite file in the folder {str(file.parent)!r}, which could not be created:"
             f" {error}. Give an absolute path in a folder that this process may write to."

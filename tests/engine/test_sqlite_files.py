@@ -135,6 +135,8 @@ def test_a_file_to_which_another_program_writes_for_long_is_read_meanwhile(tmp_p
         ("/none.db?mode=ro", "no such file"),
         ("/none.db?mode=rw", "no such file"),
         ("/no/where.db", "does not exist"),
+        ("/" + "n" * 300 + ".db", "unable to open"),
+        ("/" + "n" * 300 + "/x.db", "does not exist"),
     ],
 )
 def test_a_file_that_cannot_be_opened_is_an_error_with_the_cure(tmp_path: Path, path: str, words: str) -> None:

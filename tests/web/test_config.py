@@ -107,6 +107,8 @@ def test_an_absolute_path_in_a_uri_of_sqlites_own_stays(tmp_path: Path) -> None:
         ({"UOW_DATABSE_URI": "sqlite://"}, r"unknown key 'UOW_DATABSE_URI'. Did you mean 'UOW_DATABASE_URI'\?"),
         ({"UOW_DATABASE_URI": "nonsense"}, r"UOW_DATABASE_URI"),
         ({"UOW_DATABASE_URI": 7}, r"UOW_DATABASE_URI"),
+        ({"UOW_DATABASE_URI": "sqlite:///a\0/b.db"}, r"UOW_DATABASE_URI.*could not be created"),
+        ({"UOW_DATABASE_URI": f"sqlite:///{'n' * 300}/b.db"}, r"UOW_DATABASE_URI.*could not be created"),
         ({"UOW_DATABASE_URI": "oracle://localhost/x"}, r"UOW_DATABASE_URI"),
         ({"UOW_DATABASE_URI": "postgresql://ed:pw@[::1/blog"}, r"UOW_DATABASE_URI.*one bracket only"),
         ({"UOW_DATABASE_URI": "postgresql://ed:pw@::1]/blog"}, r"UOW_DATABASE_URI.*one bracket only"),

@@ -15,7 +15,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, unquote, urlencode
 
@@ -183,12 +182,14 @@ class SQLiteDialect(Dialect[sqlite3.Connection, SQLiteCursor]):
 
     def _cure_of_opening(self) -> str:
         """Return why a file cannot be opened, and what to do; empty where that is not known."""
-        path = Path(self._path())
-        if path.is_dir():
-            return f"{str(path)!r} is a folder. Name a file in the URL."
-        if not path.parent.is_dir():
-            return f"its folder {str(path.parent)!r} does not exist. Create the folder, or correct the path in the URL."
-        if not path.exists() and self._makes_no_file:
+        # (these functions say no, where a Path raises an error, to a name that the system does not take)
+        path = os.path.normpath(self._path())
+        folder = os.path.dirname(path) or "."
+        if os.path.isdir(path):
+            return f"{path!r} is a folder. Name a file in the URL."
+        if not os.path.isdir(folder):
+            return f"its folder {folder!r} does not exist. Create the folder, or correct the path in the URL."
+        if not os.path.exists(path) and self._makes_no_file:
             return "there is no such file, and the URL's mode makes none. Correct the path, or leave out mode=."
         return ""
 
