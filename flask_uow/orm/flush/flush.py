@@ -87,7 +87,9 @@ def _learn_originals(session: Session) -> None:
     """Load what objects referred to before they were set to refer to something else, while they were in no Session."""
     for state in list(session.objects.waiting):
         obj: Any = state()
-        for name, original in list((state.changes or {}).items()) if obj is not None else ():
+        if obj is None:
+            continue
+        for name, original in list((state.changes or {}).items()):
             prop = type(obj).__mapper__.relationships.get(name)
             if original is NO_VALUE and prop is not None and not prop.viewonly and name in obj.__dict__:
                 attribute = prop.attribute
