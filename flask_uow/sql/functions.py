@@ -98,6 +98,7 @@ class FunctionElement(ColumnElement[V]):
         rows: object = None,
         range_: object = None,
         groups: object = None,
+        exclude: str | None = None,
     ) -> Over[V]:
         """Return the call over a window: ``func.sum(Post.views).over(partition_by=Post.author_id, order_by=Post.id)``.
 
@@ -106,9 +107,10 @@ class FunctionElement(ColumnElement[V]):
         :param rows: the frame as a pair ``(start, end)`` of rows counted from the current one, ``(-2, 0)`` say; None has no bound.
         :param range_: the frame in values of the order.
         :param groups: the frame in groups of rows that the order takes as equal.
+        :param exclude: what of the frame is left out: ``"CURRENT ROW"``, ``"GROUP"``, ``"TIES"`` or ``"NO OTHERS"``.
         :raises ArgumentError: for a malformed frame, or several.
         """
-        return make_over(self, partition_by, order_by, rows, range_, groups)
+        return make_over(self, partition_by, order_by, rows, range_, groups, exclude)
 
     def filter(self, *conditions: Any) -> FunctionFilter[V]:
         """Return the aggregate over the rows that fulfil the conditions: ``func.count().filter(Post.views > 10)``."""

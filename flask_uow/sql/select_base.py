@@ -12,7 +12,7 @@ from flask_uow.sql.common_type import common_type
 from flask_uow.sql.entities import coerce_orders, expand_entity, members_of_bundle
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
-from flask_uow.sql.selectable import selecting
+from flask_uow.sql.selectable import ColumnCollection, selecting
 from flask_uow.sql.subqueries import CTE, Lateral, Subquery
 from flask_uow.sql.typed import ReturnsRows, TP_co
 from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, BigInteger, TypeEngine
@@ -189,6 +189,13 @@ class CompoundSelect(SelectBase[TP_co]):
         self._execution_options = NO_OPTIONS
         self.order_by_clauses = ()
         self.limit_clause = self.offset_clause = None
+
+    @property
+    def selected_columns(self) -> ColumnCollection:
+        """The columns of the result, by name; those of the first SELECT."""
+        return ColumnCollection("the compound", self.result_columns())
+
+    exported_columns = selected_columns
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.keyword, self.selects, self.order_by_clauses, self.limit_clause, self.offset_clause)

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["FunctionFilter", "Over", "WithinGroup"]
 
 Frame = tuple[str, Any, Any]
+_EXCLUDED = ("CURRENT ROW", "GROUP", "TIES", "NO OTHERS")
 
 
 class Over(ColumnElement[V]):
     """``element OVER (PARTITION BY ... ORDER BY ... frame)``.
 
     :param frame: ``(unit, start, end)`` with the unit ROWS, RANGE or GROUPS; None for the database's own.
+    :param exclude: what of the frame is left out, in the words of SQL; None for nothing.
     """
 
-    __slots__ = ("element", "frame", "order_by", "partition_by")
+    __slots__ = ("element", "exclude", "frame", "order_by", "partition_by")
     __visit_name__ = "over"
 
     def __init__(
@@ -37,15 +39,24 @@ class Over(ColumnElement[V]):
         partition_by: tuple[ColumnElement[Any], ...],
         order_by: tuple[ColumnElement[Any], ...],
         frame: Frame | None,
+        exclude: str | None = None,
     ) -> None:
         self.element = element
         self.partition_by = partition_by
         self.order_by = order_by
         self.frame = frame
+        self.exclude = exclude
         self.type = element.type
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.element, self.partition_by, self.order_by, self.frame is not None, *(self.frame or ()))
+        return (
+            self.element,
+            self.partition_by,
+            self.order_by,
+            self.frame is not None,
+            *(self.frame or ()),
+            self.exclude,
+        )
 
     @property
     def name(self) -> str | None:
@@ -81,9 +92,10 @@ class FunctionFilter(ColumnElement[V]):
         rows: object = None,
         range_: object = None,
         groups: object = None,
+        exclude: str | None = None,
     ) -> Over[V]:
         """See :meth:`flask_uow.sql.functions.FunctionElement.over`."""
-        return make_over(self, partition_by, order_by, rows, range_, groups)
+        return make_over(self, partition_by, order_by, rows, range_, groups, exclude)
 
 
 class WithinGroup(ColumnElement[Any]):
@@ -116,7 +128,13 @@ def function_of(node: ColumnElement[Any]) -> FunctionElement[Any]:
 
 
 def make_over(
-    element: ColumnElement[V], partition_by: object, order_by: object, rows: object, range_: object, groups: object
+    element: ColumnElement[V],
+    partition_by: object,
+    order_by: object,
+    rows: object,
+    range_: object,
+    groups: object,
+    exclude: str | None,
 ) -> Over[V]:
     """Return the window over a call; see :meth:`flask_uow.sql.functions.FunctionElement.over`."""
     given = [
@@ -125,7 +143,19 @@ def make_over(
     if len(given) > 1:
         raise ArgumentError("over() takes one of rows, range_ and groups.")
     frame = _frame(*given[0]) if given else None
-    return Over(element, criteria(partition_by), criteria(order_by), frame)
+    words = _excluded(exclude, frame) if exclude is not None else None
+    return Over(element, criteria(partition_by), criteria(order_by), frame, words)
+
+
+def _excluded(exclude: object, frame: Frame | None) -> str:
+    words = exclude.upper() if isinstance(exclude, str) else exclude
+    if not isinstance(words, str) or words not in _EXCLUDED:
+        raise ArgumentError(f"over(exclude={exclude!r}): one of {', '.join(map(repr, _EXCLUDED))} was expected.")
+    if frame is None:
+        raise ArgumentError(
+            "over(exclude=) leaves rows out of a frame; say which frame with rows=, range_= or groups=."
+        )
+    return words
 
 
 def criteria(given: object) -> tuple[ColumnElement[Any], ...]:

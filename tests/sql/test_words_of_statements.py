@@ -31,6 +31,7 @@ from flask_uow.sql import (
     tablesample,
     text,
     union,
+    union_all,
     update,
     values,
 )
@@ -162,6 +163,8 @@ def test_what_a_select_tells(connection: Connection) -> None:
     statement = select(c.id, c.name, i.price).join(item)
     assert statement.selected_columns.keys() == ["id", "name", "price"]
     assert statement.selected_columns.name is c.name
+    assert union_all(select(c.id, c.name), select(c.id, c.name)).selected_columns.keys() == ["id", "name"]
+    assert union_all(select(c.id), select(c.id)).exported_columns.keys() == ["id"]
     assert statement.exported_columns.keys() == statement.selected_columns.keys()
     assert list(statement.inner_columns) == [c.id, c.name, i.price]
     assert [d["name"] for d in statement.column_descriptions] == ["id", "name", "price"]

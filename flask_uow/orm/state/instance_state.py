@@ -182,8 +182,9 @@ class InstanceState(weakref.ref[Any]):
 
     @property
     def dict(self) -> dict_[str, Any]:
-        """The object's ``__dict__``, where values are that are loaded or set."""
-        values: dict_[str, Any] = self().__dict__
+        """The object's ``__dict__``, where values are that are loaded or set; empty when the object is gone."""
+        obj = self()
+        values: dict_[str, Any] = obj.__dict__ if obj is not None else {}
         return values
 
     @property

@@ -64,6 +64,8 @@ class FunctionCompiler(ExpressionCompiler):
         if node.frame is not None:
             unit, start, end = node.frame
             parts.append(f"{unit} BETWEEN {_bound(start, 'PRECEDING')} AND {_bound(end, 'FOLLOWING')}")
+            if node.exclude is not None:
+                parts.append(f"EXCLUDE {node.exclude}")
         return f"{self.process(node.element)} OVER ({' '.join(parts)})"
 
     def window_term(self, node: ColumnElement[Any]) -> str:

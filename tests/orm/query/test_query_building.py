@@ -364,6 +364,8 @@ def test_window_functions(filled: Session) -> None:
     assert [total for (total,) in filled.query(running).order_by(Post.id)] == [1, 3, 6]
     around = func.sum(Post.id).over(order_by=[Post.id], rows=(-1, 1))
     assert [total for (total,) in filled.query(around).order_by(Post.id)] == [3, 6, 5]
+    others = func.sum(Post.id).over(order_by=Post.id, rows=(None, None), exclude="CURRENT ROW")
+    assert [total for (total,) in filled.query(others).order_by(Post.id)] == [5, 4, 3]
     before = func.lag(Post.title).over(order_by=Post.id)
     assert [title for (title,) in filled.query(before).order_by(Post.id)] == [None, "p1.0", "p2.0"]
     mean = func.avg(Post.id).over(range_=(None, None))
@@ -390,6 +392,10 @@ def test_a_malformed_window_is_refused() -> None:
             func.count().over(rows=frame)
     with pytest.raises(ArgumentError, match="one of rows, range_ and groups"):
         func.count().over(rows=(0, 1), groups=(0, 1))
+    with pytest.raises(ArgumentError, match="'CURRENT ROW', 'GROUP'"):
+        func.count().over(rows=(0, 1), exclude="this row")
+    with pytest.raises(ArgumentError, match="say which frame"):
+        func.count().over(exclude="GROUP")
 
 
 def test_other_columns_than_before(filled: Session) -> None:

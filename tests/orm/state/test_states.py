@@ -362,3 +362,14 @@ def test_the_error_for_an_object_that_a_relationship_took_into_another_session_n
         second.add(Post(title="a", author=user))
     with pytest.raises(InvalidRequestError, match=rf"<User {user_id}, persistent> is in another Session"):
         second.add(user)
+
+
+def test_the_state_of_an_object_that_is_gone(session: Session) -> None:
+    assert [name for name in ("transient", "pending", "detached") if getattr(inspect(User()), name)] == ["transient"]
+    session.add(User(name="ed"))
+    session.commit()
+    state = inspect(session.query(User).one())
+    gc.collect()
+    assert state.obj is None
+    assert state.dict == {}
+    assert not state.transient
