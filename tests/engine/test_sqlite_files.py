@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_uow import OperationalError, create_engine
+from flask_uow import DatabaseError, OperationalError, create_engine
 
 READ_AND_WRITE = """
 import json, os, sys
@@ -144,3 +144,16 @@ def test_a_file_that_cannot_be_opened_is_an_error_with_the_cure(tmp_path: Path, 
         with pytest.raises(OperationalError, match=words):
             create_engine(f"{prefix}{tmp_path}{path}").connect()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database_is_an_error_with_the_cure(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("milk and honey " * 100)
+    engine = create_engine(f"sqlite:///{path}")
+    for _ in range(2):
+        with pytest.raises(
+            DatabaseError, match=r"cannot connect to .*notes\.txt.*is not a database.*move this one away"
+        ):
+            engine.connect()
+    assert engine.pool.checked_out() == 0
+    assert path.read_text().startswith("milk")

@@ -132,9 +132,14 @@ class SQLiteDialect(Dialect[sqlite3.Connection, SQLiteCursor]):
             register_decimal(raw)
             register_moments(raw)
             register_documents(raw)
-        except BaseException:
+        except BaseException as error:
             raw.close()
-            raise
+            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:
+                raise
+            raise sqlite3.DatabaseError(
+                f"{error}: {self._path()!r} is something else, or encrypted. Name another file in the URL, or move this one away: then a new"
+                " one is made."
+            ) from error
         return raw
 
     def _readable(self, raw: sqlite3.Connection) -> sqlite3.Connection:
