@@ -479,25 +479,31 @@ class Pool:
         record.holder = None
         if record.broken or not self._connector.reset(record.raw):
             return False
-        if record.marks == UNSETTLED and not self._always_cleans:
-            self._settle_again(record)
-        elif record.marks or self._always_cleans:
-            # a statement that leaves something in the session has marked the record; others are spared the round trip
-            must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
-            # what listens to new connections has set something that cleaning would undo
-            if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
-                return False
-            # cleaning undoes our settings too, and a function whose text nobody sees may have set anything; to make them again now would cost
-            # another round trip, while each transaction can make its own
-            record.is_settled = False
-            record.marks = 0
-            if record.can_settle:
-                record.marks = UNSETTLED
-                record.uses_until_settled = record.patience
-                record.patience = min(record.patience * 2, _MOST_PATIENCE)
+        # a statement that leaves something in the session has marked the record; others are spared the round trip
+        if (record.marks or self._always_cleans) and not self._tidy(record):
+            return False
         record.is_dirty = False
         # of an older generation where the pool was told, while it was lent, to discard what it has
         return record.generation == self._generation
+
+    def _tidy(self, record: PooledConnection) -> bool:
+        """Undo what was set in the session of a connection; return False when that cannot be."""
+        if record.marks == UNSETTLED and not self._always_cleans:
+            self._settle_again(record)
+            return True
+        must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
+        # what listens to new connections has set something that cleaning would undo
+        if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
+            return False
+        # cleaning undoes our settings too, and a function whose text nobody sees may have set anything; to make them again now would cost
+        # another round trip, while each transaction can make its own
+        record.is_settled = False
+        record.marks = 0
+        if record.can_settle:
+            record.marks = UNSETTLED
+            record.uses_until_settled = record.patience
+            record.patience = min(record.patience * 2, _MOST_PATIENCE)
+        return True
 
     def _settle_again(self, record: PooledConnection) -> None:
         """Make the settings for the session anew, once several in a row have used the connection without a reason to mistrust it."""
