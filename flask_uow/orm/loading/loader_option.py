@@ -16,6 +16,7 @@ from flask_uow.sql.selectable import FromClause
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
 __all__ = ["ALL", "LoaderOption", "depth_of", "members_of_option", "only_steps", "steps_of"]
 
@@ -263,7 +264,14 @@ def _enter_step(step: Step, tree: LoadTree, mapper: Mapper, everywhere: bool) ->
         tree.choose((key,), *_COLUMNS[strategy])
         return tree, mapper
     _require(key, owner.relationships.keys(), owner, "relationship")
-    prop = owner.relationships[key]
+    return _enter_relationship(owner.relationships[key], attribute, strategy, argument, tree)
+
+
+def _enter_relationship(
+    prop: RelationshipProperty, attribute: object, strategy: str | None, argument: Any, tree: LoadTree
+) -> tuple[LoadTree, Mapper]:
+    """Enter how a relationship is loaded, and return the tree of what is below it and the mapper there."""
+    key = prop.key
     if strategy is not None:
         if prop.lazy == "dynamic":
             raise ArgumentError(f"{prop.name} has lazy='dynamic': it is a query and cannot be loaded eagerly.")

@@ -91,17 +91,7 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
                     collection.__uow_detach__()
             others = values.keys() - names
             changes = state.changes
-            given: dict[str, Any] | None = None
-            if changes is not None:
-                # persistent parents forget their collections, too
-                given = {
-                    name: parent
-                    for name, parent in _given_by_parents(mapper, obj, state, [*changes]).items()
-                    if parent is not None and parent.__dict__[STATE] in objects.new
-                }
-                state.changes = dict.fromkeys(given, NO_VALUE) if given else None
-                if not given:
-                    objects.modified.pop(state, None)
+            given = _forget_changes(objects, mapper, obj, state) if changes is not None else None
             if len(others) == 1:
                 # our own bookkeeping is all that is left
                 # the whole dict is set aside as it is, where a copy would cost more
@@ -125,6 +115,21 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
         for obj in told:
             for hook in type(obj).__mapper__.hooks.expire:
                 hook(obj, None)
+
+
+def _forget_changes(objects: SessionObjects, mapper: Mapper, obj: MappedObject, state: InstanceState) -> dict[str, Any]:
+    """Forget the changes of an object that expires, and return what stays: its new parents, which hold it in their collections."""
+    assert state.changes is not None
+    given = {
+        name: parent
+        for name, parent in _given_by_parents(mapper, obj, state, [*state.changes]).items()
+        # persistent parents forget their collections, too
+        if parent is not None and parent.__dict__[STATE] in objects.new
+    }
+    state.changes = dict.fromkeys(given, NO_VALUE) if given else None
+    if not given:
+        objects.modified.pop(state, None)
+    return given
 
 
 def expire_unchanged(objects: SessionObjects, keep: Keep = Keep.NOTHING) -> None:
