@@ -37,6 +37,7 @@ def translate(
     connection_invalidated: bool = False,
     cure: str = "",
     from_replica: bool = False,
+    waits_for_itself: bool = False,
 ) -> exc.DBAPIError:
     """Return the error of ours that stands for a driver's; the caller raises it ``from error``.
 
@@ -46,6 +47,7 @@ def translate(
     :param connection_invalidated: True when the connection cannot be used any more.
     :param cure: how to mend it, said below the driver's words.
     :param from_replica: True when the statement was sent to a read replica.
+    :param waits_for_itself: True when the lock that was waited for is held by another connection of the same thread.
     """
     if isinstance(error, exc.DBAPIError):
         return error
@@ -61,6 +63,7 @@ def translate(
         message += f"\n{cure}"
     made = cls(message, statement, params, error, connection_invalidated=connection_invalidated)
     made.from_replica = from_replica
+    made.waits_for_itself = waits_for_itself
     return made
 
 

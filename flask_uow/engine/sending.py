@@ -483,11 +483,16 @@ class SendingConnection:
         cure = self.engine.cure(error)
         if not cure and _lacks_expansion(str(error), str(statement), given):
             cure = _EXPANDING
-        made = translate(
-            error, statement, params, connection_invalidated=lost, cure=cure, from_replica=self.engine.is_replica
-        )
-        made.waits_for_itself = self.engine.waits_for_itself(error, record)
-        raise made from error
+        # no name for it here: the traceback would hold this frame, and the frame the error
+        raise translate(
+            error,
+            statement,
+            params,
+            connection_invalidated=lost,
+            cure=cure,
+            from_replica=self.engine.is_replica,
+            waits_for_itself=self.engine.waits_for_itself(error, record),
+        ) from error
 
     def _fail_to_commit(self, error: Exception, is_read_only: bool) -> NoReturn:
         """The same for an error of COMMIT.
