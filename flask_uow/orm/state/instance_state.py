@@ -277,8 +277,11 @@ def forget(state: InstanceState) -> None:
     # its siblings know it by this very state: without the way back there is no circle for the garbage collector
     state.siblings = None
     owner = state.owner
-    if owner is not None and owner.entries.get(state.row_key) is state:
-        del owner.entries[state.row_key]
+    if owner is not None:
+        # in one step: the garbage collector may call this from another thread, between any two lines of the one that loads the row anew
+        entry = owner.entries.pop(state.row_key, None)
+        if entry is not None and entry is not state:
+            owner.entries[state.row_key] = entry
 
 
 def ensure_state(obj: MappedObject) -> InstanceState:
