@@ -66,6 +66,30 @@ _NEXTVAL = re.compile(r"nextval\('(.+)'::regclass\)\Z")
 _TYPE = re.compile(
     r"(?P<name>[^(\[]+?)(?:\((?P<arguments>[\d,\s]+)\))?(?P<rest> with(?:out)? time zone)?(?P<array>(?:\[\])*)\Z"
 )
+# the columns of a table by its number
+_COLUMNS = (
+    "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
+    " col_description(a.attrelid, a.attnum), i.indrelid IS NOT NULL, a.attndims, a.attgenerated,"
+    " format_type(y.typbasetype, y.typtypmod), y.typdefault, y.typnotnull,"
+    # of the items of an array
+    " (SELECT format_type(d.typbasetype, d.typtypmod) FROM pg_catalog.pg_type t JOIN pg_catalog.pg_type d ON d.oid = t.typelem"
+    " WHERE t.oid = a.atttypid AND d.typtype = 'd' AND t.typcategory = 'A'),"
+    # where it is not that of the type
+    " (SELECT l.collname FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+    " WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation AND pg_collation_is_visible(l.oid)),"
+    " s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle, s.seqcache, format_type(s.seqtypid, NULL)"
+    " FROM pg_catalog.pg_attribute a"
+    " LEFT JOIN pg_catalog.pg_type y ON y.oid = a.atttypid AND y.typtype = 'd'"
+    " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+    # the sequence inside an identity column, or that which the column's default draws from
+    " LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = coalesce("
+    "(SELECT p.objid FROM pg_catalog.pg_depend p WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid"
+    " AND p.refobjsubid = a.attnum AND p.deptype = 'i' AND p.classid = 'pg_class'::regclass),"
+    " (SELECT p.refobjid FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_class q ON q.oid = p.refobjid AND q.relkind = 'S'"
+    " WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass LIMIT 1))"
+    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY(i.indkey)"
+    " WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+)
 
 
 class PostgreSQLCatalog(Catalog):
@@ -155,27 +179,7 @@ class PostgreSQLCatalog(Catalog):
 
     def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
         rows = self.fetch_all(
-            "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
-            " col_description(a.attrelid, a.attnum), i.indrelid IS NOT NULL, a.attndims, a.attgenerated,"
-            " format_type(y.typbasetype, y.typtypmod), y.typdefault, y.typnotnull,"
-            # of the items of an array
-            " (SELECT format_type(d.typbasetype, d.typtypmod) FROM pg_catalog.pg_type t JOIN pg_catalog.pg_type d ON d.oid = t.typelem"
-            " WHERE t.oid = a.atttypid AND d.typtype = 'd' AND t.typcategory = 'A'),"
-            # where it is not that of the type
-            " (SELECT l.collname FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-            " WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation AND pg_collation_is_visible(l.oid)),"
-            " s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle, s.seqcache, format_type(s.seqtypid, NULL)"
-            " FROM pg_catalog.pg_attribute a"
-            " LEFT JOIN pg_catalog.pg_type y ON y.oid = a.atttypid AND y.typtype = 'd'"
-            " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-            # the sequence inside an identity column, or that which the column's default draws from
-            " LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = coalesce("
-            "(SELECT p.objid FROM pg_catalog.pg_depend p WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid"
-            " AND p.refobjsubid = a.attnum AND p.deptype = 'i' AND p.classid = 'pg_class'::regclass),"
-            " (SELECT p.refobjid FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_class q ON q.oid = p.refobjid AND q.relkind = 'S'"
-            " WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass LIMIT 1))"
-            " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY(i.indkey)"
-            " WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            _COLUMNS,
             (self._oid(table, schema),),
         )
         found: list[ReflectedColumn] = []
