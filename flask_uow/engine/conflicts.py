@@ -3,9 +3,8 @@
 PostgreSQL says so with SQLSTATE 40001 (serialization_failure) and 40P01 (deadlock_detected), see
 https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html; databases that speak its protocol do the same.
 SQLite says SQLITE_BUSY, with extended codes for its reasons (https://www.sqlite.org/rescode.html#busy); where the same thread has the lock,
-it would wait in vain again. A connection that was lost at
-COMMIT, where it is known that nothing was saved, is as good a reason. Asked by flask_uow.web.retry; drivers' errors are recognized by
-their attributes, so that no driver is imported.
+it would wait in vain again. A connection that was lost at COMMIT, where it is known that nothing was saved, is as good a reason. Asked by
+flask_uow.web.retry; drivers' errors are recognized by their attributes, so that no driver is imported.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def execute_statement(
         return Result(None, (), rowcount, connection.last_rowid)
     size = _page_size(connection, statement)
     # pages are fetched when they are asked for, and a statement that writes is to have written when execute() returns
-    if size is not None and compiled.returns_rows and (statement.is_select or getattr(statement, "is_query", False)):
+    if size is not None and compiled.returns_rows and statement.is_query:
         return stream_result(connection, compiled, compiled.parameters(values, one), size)
     cursor = connection.cursor_execute(compiled.sql, compiled.parameters(values, one), write=compiled.is_write)
     keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["INSIDE", "Connector", "Holder", "PooledConnection", "Temporary", "User"]
 
-# frames of the project itself, and of with statements over its generators, are not where a connection was asked for
 _PATIENCE = 5  # a transaction's own settings cost less than a round trip, so a few come before it
+# frames of the project itself, and of with statements over its generators, are not where a connection was asked for
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 INSIDE = (_PACKAGE, contextlib.__file__)
 

@@ -167,6 +167,11 @@ class Executable(ClauseElement):
     __slots__ = ()
     is_select: ClassVar[bool] = False
 
+    @property
+    def is_query(self) -> bool:
+        """True for one query and nothing else, so that its rows can be fetched page by page."""
+        return self.is_select
+
     def get_execution_options(self) -> Mapping[str, Any]:
         """Return the options given by ``execution_options()``."""
         return getattr(self, "_execution_options", NO_OPTIONS)

@@ -64,7 +64,7 @@ class TextClause(Executable, ColumnElement[Any]):
 
     @property
     def is_query(self) -> bool:
-        """True for a text that is surely one query and nothing else, so that a cursor can be declared for it."""
+        """True for a text that is surely one query and nothing else, so that its rows can be fetched page by page."""
         text = self.text
         return bool(_A_QUERY.match(text)) and not (_WRITES.search(text) or _MORE_THAN_A_QUERY.search(text))
 

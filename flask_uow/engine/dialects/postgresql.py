@@ -106,8 +106,8 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
     supports_two_phase = True
     takes_lists = True
     awaits_standbys = True
-    # the server numbers a transaction when it writes or locks for the first time; the older of two names for the function
     schema_lock_sql = "SELECT pg_advisory_xact_lock(1970239234)"
+    # the server numbers a transaction when it writes or locks for the first time; the older of two names for the function
     written_sql = "SELECT txid_current_if_assigned() IS NOT NULL"
     supports_alter = True
     supports_comments = True

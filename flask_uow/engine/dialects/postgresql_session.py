@@ -36,7 +36,8 @@ SESSION_SETTINGS = SETTINGS.replace("SET LOCAL ", "SET ")
 # their clients a number of their own, or that of a process that serves others next.
 # The row tells the isolation level of transactions that ask for none.
 SETTLE = (
-    "SELECT current_setting('default_transaction_isolation'), set_config('datestyle', 'ISO, MDY', false), set_config('intervalstyle', 'postgres', false),"
+    "SELECT current_setting('default_transaction_isolation'),"
+    " set_config('datestyle', 'ISO, MDY', false), set_config('intervalstyle', 'postgres', false),"
     " set_config('extra_float_digits', '3', false), set_config('timezone', 'UTC', false) WHERE pg_backend_pid() = %s"
 )
 UNSETTLE = "RESET datestyle; RESET intervalstyle; RESET extra_float_digits; RESET timezone"

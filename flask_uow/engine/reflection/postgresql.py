@@ -178,10 +178,7 @@ class PostgreSQLCatalog(Catalog):
         return str(rows[0][0]).strip().rstrip(";")
 
     def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
-        rows = self.fetch_all(
-            _COLUMNS,
-            (self._oid(table, schema),),
-        )
+        rows = self.fetch_all(_COLUMNS, (self._oid(table, schema),))
         found: list[ReflectedColumn] = []
         for (
             name,

@@ -212,16 +212,18 @@ class _Page:
         if identities is None:
             return
         changed = {*names, *(name for part in self.mapper.stored for name, _ in part.onupdate)} - {self.version}
+        has_others = False
         for row in members:
             obj = identities.get(self._identity(row))
             if obj is None:
-                if any(has_forms(column.type) for column in self.mapper.primary_key):
-                    # the row may be that of an object which has another form of the key
-                    self._expire_all(identities, changed)
+                has_others = True
                 continue
             expire_changed(obj, changed)
             if self.version is not None:
                 self._next_version(obj, row)
+        if has_others and any(has_forms(column.type) for column in self.mapper.primary_key):
+            # such a row may be that of an object which has another form of the key
+            self._expire_all(identities, changed)
 
     def _expire_all(self, identities: FamilyIdentities, changed: set[str]) -> None:
         versions = {self.version} if self.version is not None else set[str]()

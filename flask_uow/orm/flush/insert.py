@@ -269,14 +269,13 @@ def _insert_one_by_one(
 ) -> list[Any]:
     # values that the database works out need a statement of their own; but for keys they are loaded at the next access
     keys, level = [], level_of(session)
-    key_names = [name for name, column in part.columns.items() if any(column is each for each in part.key)]
-    by_default = {id(values) for name, *some in level.filled if name in key_names for values in chain(*some)}
+    by_default = {id(values) for name, *some in level.filled if name in part.key_names for values in chain(*some)}
     for obj in objects:
         given = obj.__dict__
         values = {part.columns[name]: stored_value(given.get(name)) for name in names}
         # columns without an attribute take their defaults from the statement
         statement = Insert(part.table).values(values)
-        worked_out = [name for name in key_names if is_expression(given.get(name))]
+        worked_out = [name for name in part.key_names if is_expression(given.get(name))]
         returned = [part.columns[name] for name in worked_out]
         if generated is not None:
             returned.append(generated)

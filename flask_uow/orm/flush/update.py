@@ -241,7 +241,7 @@ def _update_one(
     statement = statement.where(*(column == value for column, value in zip(key, identity, strict=True)))
     worked_out = [name for name in names if is_expression(values[name])]
     # the identity map goes by the new key
-    new_key = [name for name in worked_out if any(part.columns[name] is column for column in part.key)]
+    new_key = [name for name in worked_out if name in part.key_names]
     if new_key:
         rows: list[Any] = connection.execute(statement.returning(*(part.columns[name] for name in new_key))).all()
         found = len(rows)

@@ -44,6 +44,7 @@ class MappedTable:
     :ivar table: the table.
     :ivar columns: its mapped columns by attribute name, in order.
     :ivar key: the columns that tell a row of it.
+    :ivar key_names: the attributes of these, of those that have one.
     :ivar positions: for each of these, which part of the object's identity it holds.
     :ivar copied: attributes whose value is that of another one: ``(attribute, the other)``. The key of a joined table is that of its
         base.
@@ -72,6 +73,7 @@ class MappedTable:
     optional: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
+    key_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -95,6 +97,7 @@ class MappedTable:
         )
         self.always = tuple(name for name in columns if name not in self.optional)
         self.all = tuple(columns)
+        self.key_names = tuple(name for name, column in columns.items() if column in self.key)
 
     def add_unmapped_defaults(self, columns: list[Any], values: list[list[Any]], count: int) -> None:
         """Add to the columns and values of an INSERT of ``count`` rows what no attribute stands for."""

@@ -303,13 +303,13 @@ class ExecutingSession(TransactionalSession):
                 if size is not None:
                     return self._streamed(clause, params, mapper or found, kw, "rows", size)  # type: ignore[return-value]
                 if autoflush:
-                    self.autoflush_now(None, clause)
+                    self.autoflush_now(statement=clause)
                 names, rows = self._load_now(clause, params, mapper or found, kw, "rows")
                 return Result(rows, names, -1)
             clause = with_class_criteria(clause)
         if autoflush:
             # of any other statement nobody knows whether it reads what is pending: a subquery may be about a class, or SQL text
-            self.autoflush_now(None, clause)
+            self.autoflush_now(statement=clause)
         if isinstance(clause, DMLStatement) and clause.entity is not None:
             connection = self.connection_for(mapper or clause.entity.mapper, clause, **kw)
             return execute_dml(self, connection, clause, params)
@@ -343,7 +343,7 @@ class ExecutingSession(TransactionalSession):
     ) -> Iterator[list[Any]]:
         """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile. For the package."""
         if autoflush:
-            self.autoflush_now(None, select)
+            self.autoflush_now(statement=select)
         connection = self.connection_for(mapper or first_mapper(select.entities), select, **(kw or {}))
         pages = stream_result(self, connection, select, params, what, size)
         try:
@@ -357,7 +357,7 @@ class ExecutingSession(TransactionalSession):
     def _load(
         self, select: SelectBase, params: object, mapper: MapperArgument, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
-        self.autoflush_now(None, select)
+        self.autoflush_now(statement=select)
         if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
         return self._load_now(select, params, mapper, kw, what)
@@ -510,7 +510,7 @@ class ExecutingSession(TransactionalSession):
     ) -> list[Any]:
         """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`. For the package."""
         if autoflush:
-            self.autoflush_now(None, select)
+            self.autoflush_now(statement=select)
         mapper = first_mapper(select.entities)
         if self.hooks.do_orm_execute:
             select, params, result = told_of(self._whole(), select, params or None, mapper)
