@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
-from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of
+from flask_uow.orm.mapping.class_expressions import class_expression
+from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, ViewColumn, alias_of, keys_of
 from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
 from flask_uow.orm.mapping.standing_in import columns_standing_in, stand_ins_in
@@ -18,9 +20,11 @@ from flask_uow.sql.froms import criteria_of, froms_of
 from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
+from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.stand_ins import StandIns
 
 if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.attributes import ColumnAttribute
     from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
     from flask_uow.orm.mapping.entity import ViewRelationship
     from flask_uow.orm.mapping.mapper import Mapper
@@ -85,6 +89,11 @@ class _AliasView(EntityView):
         return self.adapt(column) if column is not None else None
 
     @property
+    def with_polymorphic_mappers(self) -> list[Any]:
+        """The mappers of the subclasses that :func:`with_polymorphic` has put together with the class."""
+        return list(getattr(self.entity, "__uow_members__", ()))
+
+    @property
     def plan_atom(self) -> Any:
         return (self.mapper, self.layout, self.name)
 
@@ -100,6 +109,17 @@ class _PolymorphicView(_AliasView):
         EntityView.__init__(self, mapper, selectable, names, extra=extra, is_plain=True)
         self.name = None
         self.alias = None
+
+    def here(self, found: object) -> Any:
+        attribute = super().here(found)
+        return _FamilyColumn(cast("ColumnAttribute", found), self) if type(attribute) is ViewColumn else attribute
+
+
+class _FamilyColumn(ViewColumn):
+    """A column attribute of a class together with subclasses: a query that selects it alone is about the joined tables, too."""
+
+    def as_operand(self) -> ColumnElement[Any]:
+        return Sourced(self.__clause_element__(), self.parent)
 
 
 class AliasedClass:
@@ -133,13 +153,90 @@ class AliasedClass:
         return f"<{f'alias {view.name!r}' if view.name else 'an alias'} of {view.mapper.class_.__name__}>"
 
 
+class _Member(AliasedClass):
+    """A subclass within a view of its base. What a query selects of its columns is about the rows of the view, of other classes as well.
+
+    :ivar __uow_columns__: the view that its columns are of: without the criteria that tell rows of the subclass from others.
+    """
+
+    def __init__(self, view: _AliasView, columns: EntityView) -> None:
+        super().__init__(view)
+        self.__uow_columns__ = columns
+
+    def __getattr__(self, name: str) -> Any:
+        found = _column_of_member(self.__dict__["__uow_columns__"], name)
+        if found is None:
+            return super().__getattr__(name)
+        self.__dict__[name] = found
+        return found
+
+
+class _PlainMember:
+    """A subclass within a view of its base that calls the tables as everywhere: the class, but for its columns; see :class:`_Member`."""
+
+    def __init__(self, mapper: Mapper, columns: EntityView) -> None:
+        self.__uow_entity__ = mapper
+        self.__uow_columns__ = columns
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = _column_of_member(self.__dict__["__uow_columns__"], name)
+        return getattr(self.__uow_entity__.class_, name) if found is None else found
+
+    def __repr__(self) -> str:
+        return f"<{self.__uow_entity__.class_.__name__} of a with_polymorphic()>"
+
+
+class _MemberEntity(_AliasView):
+    """The view behind a subclass within an aliased view of its base: of the rows, those that are of the subclass."""
+
+    __slots__ = ()
+
+    @property
+    def own_criteria(self) -> tuple[Any, ...]:
+        mapper = self.mapper
+        tables = [step.local_table for step in mapper.lineage if step.own_join is not None]
+        # the base's rows are there as well, with NULL for what is in tables of the subclass
+        keys = [column for table in tables[-1:] for column in table.primary_key]
+        return (*super().own_criteria, *(self.adapt(key).is_not(None) for key in keys[:1]))
+
+
+class _MemberView(EntityView):
+    """The view behind the columns of a subclass within a view of its base; the rows are those of the base."""
+
+    __slots__ = ()
+
+    @property
+    def own_criteria(self) -> tuple[Any, ...]:
+        return ()
+
+
+def _column_of_member(view: EntityView, name: str) -> Any:
+    """Return an attribute of a subclass that a SELECT takes for a column, of the rows of a view of its base; None for any other."""
+    if name not in view.mapper.column_attrs and class_expression(view.mapper.class_, name) is None:
+        return None
+    return view.attribute(name)
+
+
 def _member_of(view: _AliasView, mapper: Mapper) -> Any:
     """Return a subclass within a view of its base: what has its attributes there."""
+    columns = _MemberView(mapper, view.selectable, mapper.loaded_names, is_plain=view.is_plain)
+    columns.stand_ins = view.stand_ins
     if view.is_plain:
-        return mapper.class_
-    return AliasedClass(
-        _AliasView(mapper, view.selectable, mapper.loaded_names, view.name, _standing_in(mapper, view.selectable))
-    )
+        return _PlainMember(mapper, columns)
+    columns.own = _standing_in(mapper, view.selectable)
+    return _Member(_MemberEntity(mapper, view.selectable, mapper.loaded_names, view.name, columns.own), columns)
+
+
+def _alias_of_alias(element: AliasedClass, name: str | None) -> AliasedClass:
+    """Return another alias of what an alias is selected from, with the subclasses that it has."""
+    view: _AliasView = element.__uow_entity__
+    mapper, members = view.mapper, list(element.__uow_members__)
+    source = alias_of(view.selectable, name) if isinstance(view.selectable, Join) else view.selectable.alias(name)
+    if members:
+        return _aliased_family(mapper, members, source, name)
+    return AliasedClass(_AliasView(mapper, source, view.names, name, _standing_in(mapper, source)))
 
 
 @overload
@@ -197,6 +294,8 @@ def aliased(
         return coerce_from(element).alias(name)
     mapper = entity.mapper
     class_mapper(mapper)
+    if selectable is None and isinstance(element, AliasedClass):
+        return _alias_of_alias(element, name)
     if selectable is None:
         return AliasedClass(_AliasView(mapper, alias_of(mapper.selectable, name), mapper.loaded_names, name))
     source = coerce_from(selectable)
@@ -205,7 +304,9 @@ def aliased(
         source = alias_of(source, name)
     elif name is not None:
         source = source.alias(name)
-    own = _standing_in(mapper, source)
+    own = _standing_in(
+        mapper, source, entity.column if isinstance(entity, _AliasView) and not entity.is_plain else None
+    )
     missing = [n for n in mapper.loaded_names if _is_missing(mapper, n, source, own)]
     if missing:
         raise ArgumentError(
@@ -328,9 +429,12 @@ def _discriminator_in(mapper: Mapper, source: FromClause, polymorphic_on: object
     return column
 
 
-def _standing_in(mapper: Mapper, source: FromClause) -> StandIns:
-    """Return the stand-ins in a selectable for the columns of a class's tables, and of its usual source."""
-    found = columns_standing_in(mapper, source, mapper.descendants[1:])
+def _standing_in(mapper: Mapper, source: FromClause, called: Callable[[Any], Any] | None = None) -> StandIns:
+    """Return the stand-ins in a selectable for the columns of a class's tables, and of its usual source.
+
+    :param called: what an alias of the class has for a column, where its rows are meant; see :func:`columns_standing_in`.
+    """
+    found = columns_standing_in(mapper, source, mapper.descendants[1:], called)
     if mapper.stand_ins is not None:
         for column in mapper.stand_ins.originals:
             if column in found:

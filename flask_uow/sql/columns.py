@@ -209,6 +209,8 @@ class Column(ColumnElement[T], Generic[T]):
         if isinstance(type_, (ForeignKey, Sequence, FetchedValue, Constraint)):
             args = (type_, *args)
             type_ = None
+        # as Column(None, ForeignKey(...)) has it
+        args = tuple(argument for argument in args if argument is not None)
         self._name: str | None = name
         self._type: TypeEngine[Any] | None = to_instance(type_) if type_ is not None else None
         self.key = key or name

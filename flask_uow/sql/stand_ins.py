@@ -123,7 +123,10 @@ def _originals(column: object, seen: set[int]) -> Iterator[Any]:
     yield column
     table = getattr(column, "table", None)
     if isinstance(table, Subquery):
-        position = next(n for n, other in enumerate(table.c) if other is column)
+        columns = list(table.c)
+        # it may be another object for a column of the subquery
+        same = [n for n, other in enumerate(columns) if other is column]
+        position = same[0] if same else next(n for n, other in enumerate(columns) if other.name == column.name)
         for member in _members(table.select_element):
             yield from _originals(member.result_columns()[position][1], seen)
     else:

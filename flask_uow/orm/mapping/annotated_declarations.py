@@ -116,7 +116,7 @@ def complete_composite(
     is_optional = annotation is not None and annotation.optional
     for name, column, hint in value.complete(owner, annotation.type if annotation is not None else None):
         # an attribute of the class as well, and completed as that
-        if isinstance(column, MappedColumn) and id(column.column) in own:
+        if id(column.column if isinstance(column, MappedColumn) else column) in own:
             continue
         mapped: Any = Mapped
         read = read_annotation(mapped[hint], owner, cls.__module__, {}) if hint is not None else None

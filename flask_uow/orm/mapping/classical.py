@@ -31,15 +31,16 @@ def mapper(
     :param options:
         - ``primary_key``: columns that identify a row, where the table does not say;
         - ``inherits``: the mapped class that this one derives from, with ``inherit_condition``, ``inherit_foreign_keys`` (the columns of it that
-          refer to the others), ``concrete``, ``polymorphic_on`` (the column
-          that tells the class of a row), ``polymorphic_identity`` (its value for this class) and ``with_polymorphic`` (``"*"``, classes, or a
-          pair of these and a selectable, or a function that returns it: load subclasses' columns with the query);
+          refer to the others), ``concrete``, ``polymorphic_on`` (the column, or the expression of a ``column_property()``, that tells the class
+          of a row), ``polymorphic_identity`` (its value for this class) and ``with_polymorphic`` (``"*"``, classes, or a pair of these and a
+          selectable, or a function that returns it: load subclasses' columns with the query);
         - ``polymorphic_load``: of a subclass, ``"inline"`` to have queries of its base select its columns, too, or ``"selectin"`` to have them
           followed by one more statement for these; ``polymorphic_abstract=True`` for a class between, of which no row is;
         - ``include_properties``, ``exclude_properties``: names of columns; ``column_prefix``;
         - ``order_by``: the default order of queries;
         - ``version_id_col``, ``version_id_generator``: optimistic locking by a version column;
         - ``passive_updates``: False where the database has no ON UPDATE CASCADE for the key of a joined subclass's table; subclasses go by it;
+          ``passive_deletes`` is taken and changes nothing: the row in each table of a class is deleted, also where ON DELETE CASCADE would;
         - ``allow_partial_pks`` (once ``allow_null_pks``): False to treat a row as absent when any part of its key is NULL, not all;
         - ``always_refresh``: True to have every query overwrite what is loaded, changes that were not flushed included, as
           ``populate_existing()`` does for one; subclasses go by it;

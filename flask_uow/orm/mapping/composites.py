@@ -166,7 +166,7 @@ class CompositeProperty(DescriptorProperty):
 
     # -- declaring
 
-    def complete(self, owner: str, annotated: Any) -> list[tuple[str, MappedColumn, Any]]:
+    def complete(self, owner: str, annotated: Any) -> list[tuple[str, MappedColumn | Column[Any], Any]]:
         """Take the class from the annotation, where the declaration has none; return the columns that are declared in passing.
 
         :param owner: the attribute as messages call it.
@@ -183,14 +183,15 @@ class CompositeProperty(DescriptorProperty):
         hints = _parameters(self.class_)
         if not self.columns:
             self.columns = tuple(cast("MappedColumn", mapped_column(name)) for name in hints)
-        found: list[tuple[str, MappedColumn, Any]] = []
+        found: list[tuple[str, MappedColumn | Column[Any], Any]] = []
         for number, column in enumerate(self.columns):
-            if not isinstance(column, MappedColumn):
+            plain = column.column if isinstance(column, MappedColumn) else column
+            if not isinstance(plain, Column) or plain.table is not None:
                 continue
             if self.deferred:
-                column.column.info[DEFERRED] = self.group
+                plain.info[DEFERRED] = self.group
             name, hint = list(hints.items())[number] if number < len(hints) else ("", None)
-            if not column.column.has_name and not name:
+            if not plain.has_name and not name:
                 raise ArgumentError(
                     f"{owner}: the column {number + 1} has no name, and {self.class_!r} has no parameter of that place that would give it one. Name it:"
                     ' mapped_column("x1").'

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -261,9 +262,15 @@ def _read(
                 f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
             )
         elif value is not None:
-            own = {id(other.column) for other, _ in declarations.values() if isinstance(other, MappedColumn)}
+            own = {
+                id(declared_column)
+                for other, _ in declarations.values()
+                if (declared_column := _column_of(other)) is not None
+            }
             if isinstance(value, CompositeProperty):
                 complete_composite(owner, value, annotation, cls, registry, own)
+            elif isinstance(value, ColumnDeclaration):
+                _complete_declaration(owner, name, value, annotation, cls, registry, own)
             # what is an attribute of the class as well is declared by that
             declared.columns.extend(pair for pair in _columns_inside(value) if id(pair[1]) not in own)
             declared.properties[name] = value
@@ -300,15 +307,48 @@ def add_to_mapping(cls: Any, name: str, value: object) -> None:
     elif isinstance(value, CompositeProperty):
         complete_composite(owner, value, None, cls, mapper.registry)
         for inner in value.columns:
-            if isinstance(inner, MappedColumn) and inner.column.table is None:
-                add_to_mapping(cls, str(inner.column.name), inner)
+            column = _column_of(inner)
+            if column is not None and column.table is None:
+                add_to_mapping(cls, str(column.name), inner)
+    elif isinstance(value, ColumnDeclaration):
+        _complete_declaration(owner, name, value, None, cls, mapper.registry)
+        for _, column in _columns_inside(value):
+            if mapper.is_single:
+                _add_to_table(cls, mapper.local_table, [(name, column)])
+            else:
+                mapper.local_table.append_column(column)
     mapper.add_property(name, value)
+
+
+def _column_of(value: object) -> Column[Any] | None:
+    if isinstance(value, MappedColumn):
+        return value.column
+    return value if isinstance(value, Column) else None
+
+
+def _complete_declaration(
+    owner: str,
+    name: str,
+    value: ColumnDeclaration,
+    annotation: MappedAnnotation | None,
+    cls: type,
+    registry: Registry,
+    own: AbstractSet[int] = frozenset(),
+) -> None:
+    """Give the columns that ``deferred()`` or ``column_property()`` declares in passing the attribute's name, and its type.
+
+    :param own: the ids of the columns that are attributes of the class themselves.
+    """
+    for inner in value.columns:
+        column = _column_of(inner)
+        if column is not None and column.table is None and id(column) not in own:
+            complete_column(owner, name, inner, annotation, cls, registry)
 
 
 def _columns_inside(value: object) -> list[tuple[str, Column[Any]]]:
     """Return the columns that a ``composite()`` or the like declares in passing."""
-    found = [c.column for c in getattr(value, "columns", ()) if isinstance(c, MappedColumn) and c.column.table is None]
-    return [(str(column.name), column) for column in found if column.name is not None]
+    found = [_column_of(inner) for inner in getattr(value, "columns", ())]
+    return [(str(c.name), c) for c in found if c is not None and c.table is None and c.name is not None]
 
 
 def _check_shared_table(cls: type, parent: type[MappedObject], columns: list[Any], options: dict[str, Any]) -> None:

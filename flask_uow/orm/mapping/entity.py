@@ -236,7 +236,7 @@ class EntityView:
             made.names = names
             return made
         made.names = tuple(name for name in names if self._may_have(self.mapper.column_attrs[name].column))
-        made.extra = tuple(extra for extra in self.mapper.extra if self._may_have(extra.column))
+        made.extra = tuple(extra for extra in self.extra or self.mapper.extra if self._may_have(extra.column))
         return made
 
     def _may_have(self, column: AnyColumn) -> bool:

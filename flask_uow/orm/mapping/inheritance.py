@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, NoReferencedTableError
 from flask_uow.orm.mapping.column_mapping import equated_columns, flat_columns, tables_in
+from flask_uow.orm.mapping.properties import ColumnDeclaration, labelled
 from flask_uow.sql.constructors import cast_, literal, null
 from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.foreign_keys import ForeignKeyConstraint
@@ -32,6 +33,7 @@ __all__ = [
     "check_polymorphic_options",
     "chosen_of",
     "constant",
+    "declared_discriminator",
     "discriminator_of",
     "identity_without_column",
     "inherited_join",
@@ -152,6 +154,8 @@ def chosen_of(given: object) -> tuple[Any, Any]:
     if not isinstance(given, (list, tuple)) or len(given) != 2 or hasattr(given[1], "__uow_entity__"):
         return given, None
     classes, source = given
+    if source is None:
+        return classes, None
     if isinstance(source, FromClause) or (callable(source) and not isinstance(source, type)):
         return classes, source
     return (classes, coerce_from(source)) if hasattr(source, "subquery") else (given, None)
@@ -244,6 +248,20 @@ def constant(identity: object, type_: TypeEngine[Any] | None = None) -> ColumnEl
     value = literal(identity)
     # a parameter in a SELECT list has no type of its own on PostgreSQL
     return cast_(value, value.type if type_ is None else type_)
+
+
+def declared_discriminator(polymorphic_on: object, declared: Mapping[str, Any]) -> object:
+    """Return ``polymorphic_on=``; where it is, or names, an attribute of ``column_property()``, the column or expression of that.
+
+    :param declared: the declarations of the class, by name.
+    """
+    given = declared.get(polymorphic_on) if isinstance(polymorphic_on, str) else polymorphic_on
+    if not isinstance(given, ColumnDeclaration) or (given.stored and isinstance(polymorphic_on, str)):
+        return polymorphic_on
+    if given.stored:
+        return given.stored[0]
+    expression = labelled("", given.columns[0], "polymorphic_on=")
+    return expression.element if isinstance(expression, Label) else expression
 
 
 def discriminator_of(mapper: MappedSource, polymorphic_on: Any) -> Any:

@@ -30,7 +30,7 @@ from flask_uow.orm.mapping.column_mapping import (
 )
 from flask_uow.orm.mapping.composites import CompositeProperty
 from flask_uow.orm.mapping.descriptors import DescriptorProperty, SynonymProperty
-from flask_uow.orm.mapping.inheritance import check_polymorphic_options
+from flask_uow.orm.mapping.inheritance import check_polymorphic_options, declared_discriminator
 from flask_uow.orm.mapping.inspected import InspectedMapper
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
@@ -100,6 +100,7 @@ class Mapper(InspectedMapper):
         version_id_col: object = None,
         version_id_generator: Callable[[Any], Any] | None = None,
         passive_updates: bool | None = None,
+        passive_deletes: bool = False,
         confirm_deleted_rows: bool | None = None,
         eager_defaults: bool | str | None = None,
         allow_partial_pks: bool = True,
@@ -144,7 +145,8 @@ class Mapper(InspectedMapper):
         self.polymorphic_load = polymorphic_load
         self.polymorphic_abstract = polymorphic_abstract
         check_polymorphic_options(self, polymorphic_identity)
-        discriminator = self._find_discriminator(polymorphic_on, with_polymorphic)
+        declared = {**(shares.declared_expressions if shares is not None else {}), **given}
+        discriminator = self._find_discriminator(declared_discriminator(polymorphic_on, declared), with_polymorphic)
         if discriminator is not None:
             self.install_column(discriminator)
         self._enter_family(polymorphic_identity)

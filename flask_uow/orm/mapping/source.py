@@ -24,7 +24,7 @@ from flask_uow.orm.mapping.inheritance import (
     with_polymorphic_members,
 )
 from flask_uow.orm.mapping.mapped_properties import MappedProperties
-from flask_uow.orm.mapping.properties import ColumnProperty, labelled
+from flask_uow.orm.mapping.properties import ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.standing_in import attribute_made_of, stand_ins_in
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import froms_of
@@ -219,7 +219,7 @@ class MappedSource:
             # the column of a polymorphic union, which takes the place of the table's
             return str(column.name), None
         name = "_polymorphic_on"
-        prop = ColumnProperty(name, [labelled(name, column, self.class_.__name__)])
+        prop = ColumnProperty(name, [about_rows_of(self.tables, labelled(name, column, self.class_.__name__))])
         prop.is_stored = False
         return name, prop
 

@@ -7,7 +7,7 @@ table is told by what it was made of, also under a label; where that says nothin
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
@@ -69,22 +69,34 @@ def _another(column: AnyColumn) -> Any:
     return copy.copy(column) if isinstance(column, ColumnClause) else column
 
 
-def columns_standing_in(mapper: MappedSource, source: FromClause, relatives: Iterable[Any]) -> dict[Any, Any]:
-    """Return the columns of the tables of a class and of subclasses, each with the column of ``source`` that stands for it, where one does."""
+def columns_standing_in(
+    mapper: MappedSource, source: FromClause, relatives: Iterable[Any], called: Callable[[Any], Any] | None = None
+) -> dict[Any, Any]:
+    """Return the columns of the tables of a class and of subclasses, each with the column of ``source`` that stands for it, where one does.
+
+    :param called: what an alias of the class has for a column, where the rows of that alias are meant: ``source`` may have those of another, too.
+    """
     columns = originals_in(source)
     family = [mapper, *relatives]
     groups = [prop.columns for member in family for prop in member.column_attrs.values() if prop.is_stored]
     ours = {column for group in groups for column in group}
     by_original: dict[Any, Any] = {}
     by_key: dict[str, Any] = {}
+    # the nearest first: of the columns made of one column of a table, that which no alias stands between
+    nearest = sorted(
+        ((number, original, column) for _, column, originals in columns for number, original in enumerate(originals)),
+        key=lambda entry: entry[0],
+    )
+    for _, original, column in nearest:
+        by_original.setdefault(original, column)
     for key, column, originals in columns:
-        for original in originals:
-            by_original.setdefault(original, column)
         # one that is known to stand for another of our columns is not taken for its namesake
         if not any(original in ours for original in originals):
             by_key.setdefault(key, column)
             by_key.setdefault(str(column.name), column)
     found: dict[Any, Any] = {}
+    if called is not None:
+        by_original.update({column: by_original[own] for column in ours if (own := called(column)) in by_original})
     for group in groups:
         # columns that are kept equal have one value
         known = [by_original[column] for column in group if column in by_original]

@@ -59,6 +59,9 @@ class GenericDialect:
 
     def quote(self, identifier: str) -> str:
         """Return the identifier, quoted unless it is a plain lower-case word."""
+        if not identifier:
+            # of a column that its class has not named yet
+            return "<unnamed>"
         if identifier.replace("_", "a").isalnum() and identifier.islower() and not identifier[0].isdigit():
             return identifier
         return '"' + identifier.replace('"', '""') + '"'

@@ -15,6 +15,9 @@ from flask_uow import (
     Mapped,
     Session,
     aliased,
+    hybrid_property,
+    inspect,
+    load_only,
     mapped_column,
     select,
     with_polymorphic,
@@ -156,3 +159,89 @@ def test_an_inline_class_in_the_table_of_a_joined_subclass_comes_with_that_table
         other = aliased(Animal)
         assert session.scalars(select(other).order_by(other.id)).all() == animals
     Own.metadata.drop_all(engine)
+
+
+@pytest.mark.parametrize("options", [{}, {"flat": True}, {"aliased": True}, {"name": "v", "flat": True}])
+@pytest.mark.parametrize("again", [0, 1, 2])
+def test_columns_of_classes_are_of_the_rows_of_the_whole(session: Session, options: Any, again: int) -> None:
+    some: Any = with_polymorphic(Vehicle, "*", **options)
+    for _ in range(again):
+        some = aliased(some)
+    rows = session.execute(select(some.id, some.Car.doors, some.Boat.sails, some.Sports.speed).order_by(some.id)).all()
+    assert rows == [(1, 3, None, None), (2, None, 2, None), (3, None, None, None), (4, 2, None, 300)]
+    assert session.scalars(select(some.Boat.sails).order_by(some.id)).all() == [None, 2, None, None]
+    assert session.scalars(select(some.id).where(some.Boat.sails == 2)).all() == [2]
+    assert session.query(some.id).filter(some.Boat.sails.is_(None)).count() == 3
+    # the class itself is about its own objects
+    assert [type(found) for found in session.scalars(select(some.Car).order_by(some.Car.id))] == [Car, Sports]
+    if options or again:
+        pairs = session.execute(select(some, some.Sports)).all()
+        assert [(type(one), one is other) for one, other in pairs] == [(Sports, True)]
+
+
+def test_columns_of_classes_in_one_table_are_of_all_rows(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Animal(Own):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+
+    class Dog(Animal):
+        barks: Mapped[str | None]
+        __mapper_args__ = {"polymorphic_identity": "dog"}
+
+        @hybrid_property
+        def twice(self) -> Any:
+            return self.barks + self.barks  # type: ignore[operator]
+
+    class Cat(Animal):
+        purrs: Mapped[str | None]
+        __mapper_args__ = {"polymorphic_identity": "cat"}
+
+    Own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add_all([Dog(barks="w"), Cat(purrs="p"), Animal()])
+            session.commit()
+            for some in (with_polymorphic(Animal, [Dog, Cat]), with_polymorphic(Animal, "*", aliased=True)):
+                rows = session.execute(select(some.Dog.barks, some.Dog.twice, some.Cat.purrs).order_by(some.id)).all()
+                assert rows == [("w", "ww", None), (None, None, "p"), (None, None, None)]
+                assert inspect(some).with_polymorphic_mappers == [inspect(Dog), inspect(Cat)]
+    finally:
+        Own.metadata.drop_all(engine)
+
+
+def test_columns_left_out_by_options_leave_those_of_subclasses(session: Session, statements: StatementLog) -> None:
+    for options in ({}, {"aliased": True}):
+        some: Any = with_polymorphic(Vehicle, [Boat], **options)
+        session.expunge_all()
+        with statements.expect(1):
+            found = session.scalars(select(some).options(load_only(some.Boat.sails)).order_by(some.id)).all()
+            assert [vars(vehicle).get("sails") for vehicle in found] == [None, 2, None, None]
+
+
+def test_an_alias_of_an_alias_keeps_what_its_rows_come_from(session: Session) -> None:
+    first = aliased(Vehicle, select(Vehicle).where(Vehicle.id < 3).subquery())
+    for found in (first, aliased(first), aliased(aliased(first), name="other")):
+        assert [v.id for v in session.scalars(select(found).order_by(found.id))] == [1, 2]
+        assert session.scalars(select(found.id).order_by(found.id)).all() == [1, 2]
+
+
+@pytest.mark.parametrize("cls", [Vehicle, Car])
+@pytest.mark.parametrize("form", ["class and alias", "alias and class", "aliases", "names"])
+def test_a_subquery_with_a_class_twice_gives_each_its_own_columns(session: Session, cls: Any, form: str) -> None:
+    one, other = {
+        "class and alias": lambda: (cls, aliased(cls)),
+        "alias and class": lambda: (aliased(cls), cls),
+        "aliases": lambda: (aliased(cls), aliased(cls)),
+        "names": lambda: (aliased(cls, name="l"), aliased(cls, name="r")),
+    }[form]()
+    pairs = select(one, other).where(one.id < other.id)
+    expected = [(a.id, b.id) for a, b in session.execute(pairs)]
+    inner = pairs.subquery()
+    left, right = aliased(one, inner), aliased(other, inner)
+    assert sorted((a.id, b.id) for a, b in session.execute(select(left, right))) == sorted(expected)
+    assert sorted(map(tuple, session.execute(select(left.id, right.id)))) == sorted(expected)

@@ -23,11 +23,13 @@ from flask_uow import (
     String,
     Table,
     aliased,
+    case,
     class_mapper,
     column_property,
     comparable_property,
     composite,
     declarative_base,
+    declared_attr,
     deferred,
     func,
     joinedload,
@@ -37,6 +39,7 @@ from flask_uow import (
     select,
     synonym,
     undefer,
+    undefer_group,
 )
 from tests.statements import StatementLog
 
@@ -482,3 +485,99 @@ def test_an_expression_is_worked_out_anew_after_an_update(engine: Engine) -> Non
         sums[0].y = 6
         session.flush()
         assert sums[0].total == 16
+
+
+def test_a_class_declares_columns_within_deferred_and_the_like(engine: Engine, statements: StatementLog) -> None:
+    base: Any = declarative_base()
+
+    class WithNotes:
+        @declared_attr
+        def notes(cls) -> Any:
+            return deferred(Column(String(20)))
+
+    class Letter(WithNotes, base):
+        __tablename__ = "letter"
+        id = Column(Integer, primary_key=True)
+        kind = Column(String(10))
+        body = deferred(Column(String(20)))
+        draft: Mapped[str | None] = deferred(mapped_column(), group="texts")
+        weight = column_property(Column("grams", Integer, default=20), active_history=True)
+        sent: Mapped[str | None] = column_property(mapped_column("sent_on"), deferred=True, group="texts")
+        place = composite(Point, Column("x1", Integer), Column("y1", Integer))
+        __mapper_args__ = {"polymorphic_on": kind, "polymorphic_identity": "letter"}
+
+    class Parcel(Letter):
+        content = deferred(Column(String(20)))
+        __mapper_args__ = {"polymorphic_identity": "parcel"}
+
+    Letter.stamp = deferred(Column(String(20)))
+    Letter.postage = column_property(Column("cents", Integer))
+    Parcel.size = column_property(Column("litres", Integer))
+    names = [
+        "id",
+        "kind",
+        "body",
+        "draft",
+        "grams",
+        "sent_on",
+        "x1",
+        "y1",
+        "notes",
+        "content",
+        "stamp",
+        "cents",
+        "litres",
+    ]
+    assert sorted(Letter.__table__.c.keys()) == sorted(names)
+    base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            given = {"body": "b", "draft": "d", "sent": "s", "notes": "n", "content": "c", "stamp": "t"}
+            session.add(Parcel(place=Point(1, 2), postage=5, size=6, **given))
+            session.commit()
+            parcel = session.scalars(select(Letter)).one()
+            with statements.expect(0):
+                assert (parcel.weight, parcel.postage, parcel.size, parcel.place) == (20, 5, 6, Point(1, 2))
+            assert not given.keys() & vars(parcel).keys()
+            assert {name: getattr(parcel, name) for name in given} == given
+            session.expunge_all()
+            with statements.expect(1):
+                parcel = session.scalars(select(Letter).options(undefer_group("texts"))).one()
+                assert (parcel.draft, parcel.sent) == ("d", "s")
+    finally:
+        base.metadata.drop_all(engine)
+
+
+def test_a_column_without_a_type_may_say_so(engine: Engine) -> None:
+    metadata = MetaData()
+    Table("sender", metadata, Column("id", Integer, primary_key=True))
+    table = Table("letter", metadata, Column("id", None, ForeignKey("sender.id"), primary_key=True))
+    assert isinstance(table.c.id.type, Integer)
+    assert str(Column(None, ForeignKey("sender.id"))) == "<unnamed>"
+
+
+def test_an_expression_that_is_an_attribute_tells_the_class_of_a_row(engine: Engine) -> None:
+    for by_name in (False, True):
+        base: Any = declarative_base()
+
+        class Item(base):
+            __tablename__ = "item"
+            id = Column(Integer, primary_key=True)
+            price = Column(Integer)
+            grade = column_property(case((price > 100, "dear"), else_="cheap"))
+            __mapper_args__ = {"polymorphic_on": "grade" if by_name else grade, "polymorphic_identity": "cheap"}
+
+        class Dear(Item):
+            __mapper_args__ = {"polymorphic_identity": "dear"}
+
+        base.metadata.create_all(engine)
+        try:
+            with Session(engine) as session:
+                session.add_all([Item(price=5), Dear(price=200)])
+                session.commit()
+                session.expunge_all()
+                found = session.scalars(select(Item).order_by(Item.price)).all()
+                assert [(type(item).__name__, item.grade) for item in found] == [("Item", "cheap"), ("Dear", "dear")]
+                assert session.scalars(select(Dear.price)).all() == [200]
+        finally:
+            base.metadata.drop_all(engine)
