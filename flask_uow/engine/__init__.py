@@ -1,8 +1,8 @@
 """Databases: URLs, connections, transactions, results.
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
-listeners; pool, pool_classes; rows, inserted, result and streamed;
-transaction, two_phase, gate, streaming, returning, sending, raw, executing and connection; cache; pool_echo, engine, configured;
+listeners; pool, pool_classes; names, rows, inserted, result and streamed;
+transaction, two_phase, gate, streaming, returning, sending, ending, raw, executing and connection; cache; pool_echo, engine, configured;
 wal and replicas: which standby has what was written;
 atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.

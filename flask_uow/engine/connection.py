@@ -9,7 +9,6 @@ the first write (see docs/architecture, "Transactions: our own BEGIN"). ``execut
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,13 +17,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import AUTOCOMMIT
-from flask_uow.engine.executing import execute_driver_sql, execute_statement
-from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, PREPARED, READING, Gate, opening_gate
+from flask_uow.engine.ending import EndingConnection
+from flask_uow.engine.executing import execute_driver_sql, execute_statement, with_options
+from flask_uow.engine.gate import CLOSED, INHERITED, LOST, READING, Gate, opening_gate
 from flask_uow.engine.marks import CHANGES_SESSION
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult
-from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
@@ -47,7 +46,7 @@ T = TypeVar("T", bound=Transaction)
 logger = logging.getLogger("flask_uow.engine")
 
 
-class Connection(SendingConnection):
+class Connection(EndingConnection):
     """A connection that is lent from the engine's pool until :meth:`close`; a context manager.
 
     :ivar engine: the engine it came from.
@@ -96,22 +95,54 @@ class Connection(SendingConnection):
         level: str | None = self._options.get("isolation_level", self.engine.isolation_level)
         return level
 
+    @property
+    def default_isolation_level(self) -> str:
+        """The isolation level of transactions that ask for none, as the database has it."""
+        known = self._record.isolation_level if self._record is not None else None
+        return known or self.dialect.default_isolation_level(self.look_up)
+
     # -- statements
 
     @overload
-    def execute(self, statement: SchemaSequence, parameters: Parameters = None) -> Any: ...
+    def execute(
+        self,
+        statement: SchemaSequence,
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> Any: ...
 
     @overload
-    def execute(self, statement: ReturnsRows[tuple[*Ts]], parameters: Parameters = None) -> Result[tuple[*Ts]]: ...
+    def execute(
+        self,
+        statement: ReturnsRows[tuple[*Ts]],
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> Result[tuple[*Ts]]: ...
 
     @overload
-    def execute(self, statement: Statement, parameters: Parameters = None) -> Result: ...
+    def execute(
+        self,
+        statement: Statement,
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> Result: ...
 
-    def execute(self, statement: Statement, parameters: Parameters = None) -> Any:
+    def execute(
+        self,
+        statement: Statement,
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Execute a statement and return its rows, fetched at once.
 
-        :param statement: a statement object, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
+        :param statement: a statement object, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number, a call of
+            a function its value.
         :param parameters: a mapping of values by name; a list of mappings executes the statement once for each.
+        :param execution_options: options for this execution, as :meth:`Select.execution_options` takes them.
         :raises ArgumentError: for what is no statement; for an UPDATE or DELETE of all rows that is given a list.
         :raises InvalidRequestError: when the statement needs a value that was not given.
         :raises DBAPIError: what the driver reported, translated.
@@ -119,6 +150,8 @@ class Connection(SendingConnection):
         if isinstance(statement, SchemaSequence):
             # as the field has it: the number itself
             return self.scalar(statement)
+        if execution_options:
+            statement = with_options(statement, execution_options)
         if not self._stack and self._begin_implicitly():
             try:
                 return execute_statement(self, statement, parameters)
@@ -179,29 +212,61 @@ class Connection(SendingConnection):
 
     @overload
     def scalar(
-        self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Parameters = None
+        self,
+        statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]],
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
     ) -> T0 | None: ...
 
     @overload
-    def scalar(self, statement: Statement, parameters: Parameters = None) -> Any: ...
+    def scalar(
+        self,
+        statement: Statement,
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> Any: ...
 
-    def scalar(self, statement: Statement, parameters: Parameters = None) -> Any:
-        """Execute a statement and return the first column of its first row, None when there is no row."""
+    def scalar(
+        self,
+        statement: Statement,
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Execute a statement and return the first column of its first row, None when there is no row; parameters as in :meth:`execute`."""
         if isinstance(statement, SchemaSequence):
             statement = Select((statement.next_value(),))
-        return self.execute(statement, parameters).scalar()
+        return self.execute(statement, parameters, execution_options=execution_options).scalar()
 
     @overload
     def scalars(
-        self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Parameters = None
+        self,
+        statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]],
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
     ) -> ScalarResult[T0]: ...
 
     @overload
-    def scalars(self, statement: Statement, parameters: Parameters = None) -> ScalarResult: ...
+    def scalars(
+        self,
+        statement: Statement,
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> ScalarResult: ...
 
-    def scalars(self, statement: Statement, parameters: Parameters = None) -> ScalarResult:
-        """Execute a statement and return the values of its first column."""
-        result: Result = self.execute(statement, parameters)
+    def scalars(
+        self,
+        statement: Statement,
+        parameters: Parameters = None,
+        *,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> ScalarResult:
+        """Execute a statement and return the values of its first column; parameters as in :meth:`execute`."""
+        result: Result = self.execute(statement, parameters, execution_options=execution_options)
         return result.scalars()
 
     def run_many(self, sql: str, list_of_params: Sequence[Sequence[Any]], *, write: bool = True) -> int:
@@ -486,6 +551,17 @@ class Connection(SendingConnection):
         self._forget(LOST)
         self.engine.pool.checkin(record)
 
+    def detach(self) -> None:
+        """Take the driver's connection out of the pool for good, which may open another one in its place: ``close()`` closes it.
+
+        :raises ResourceClosedError: when the connection is closed.
+        """
+        record = self._record
+        if record is None:
+            assert self._gate is not None
+            self._refuse(self._gate)
+        self.engine.pool.detach(record)
+
     def set_holder(self, holder: Callable[[], str] | None) -> None:
         """Say what the connection is used for: a function that tells, asked when the pool is exhausted."""
         if self._record is not None:
@@ -528,113 +604,7 @@ class Connection(SendingConnection):
     def __repr__(self) -> str:
         return f"<Connection to {self.engine.url}{', closed' if self.closed else ''}>"
 
-    # -- inside: the transaction
-
-    def _commit_root(self, transaction: Transaction) -> None:
-        try:
-            if self._gate is not None and self._gate.refusal is not None:
-                self._refuse(self._gate)
-            if self._has_begun:
-                self._commit_now(transaction)
-        except BaseException:
-            self._rollback_root(transaction)
-            raise
-        self._end_stack()
-
-    def _commit_now(self, transaction: Transaction) -> None:
-        start = time.perf_counter()
-        try:
-            if transaction.commit_limit is None:
-                self.dialect.commit(self._cursor)
-            else:
-                self.dialect.commit_within(self._cursor, transaction.commit_limit)
-        except self.dialect.errors as error:
-            self._fail_to_commit(error, transaction.is_read_only)
-        self._has_begun = False
-        if self._listeners.after_execute:
-            self._notify("COMMIT", time.perf_counter() - start, "transaction")
-
-    def end_savepoints(self) -> None:
-        """Make what was done in savepoints part of the transaction, which is to be prepared.
-
-        :raises InvalidRequestError: where the database has given the transaction up.
-        :raises ResourceClosedError: where the connection is gone.
-        """
-        if len(self._stack) > 1:
-            self._end_stack(1)
-        if self._gate is not None and self._gate.refusal is not None:
-            self._refuse(self._gate)
-
-    def rest_prepared(self) -> None:
-        """Send nothing more before the transaction that is prepared has ended: the database is in none any more."""
-        self._has_begun = False
-        self._gate = PREPARED
-
-    def leave_prepared(self) -> bool:
-        """Be in no transaction any more, without a word to the database about the one that is prepared; return False where it is out of reach."""
-        self._end_stack()
-        if self._gate is PREPARED:
-            self._gate = None
-        return self._gate is not LOST and not self.closed
-
-    @contextmanager
-    def between_transactions(self) -> Iterator[Connection]:
-        """Give the connection, for transactions of its own, while the one that it is in is prepared."""
-        if self._gate is not PREPARED:
-            yield self
-            return
-        stack, self._stack, self._gate = self._stack, [], None
-        try:
-            yield self
-        finally:
-            self._stack = stack
-            # a connection that was lost meanwhile stays so
-            self._gate = PREPARED if self._gate is None else self._gate
-
-    def _rollback_root(self, transaction: Transaction) -> None:
-        record = self._record
-        self._end_stack()
-        has_begun, self._has_begun = self._has_begun, False
-        if record is None or record.broken:
-            return
-        self._gate = None
-        # a COMMIT that failed has ended the transaction already, as does an error of some kinds on SQLite
-        if has_begun and self.dialect.in_transaction(record.raw):
-            try:
-                self._send_transaction_sql("ROLLBACK")
-            except DBAPIError as error:
-                # with the connection gone the database rolls back by itself
-                if not error.connection_invalidated:
-                    raise
-
-    def _release_savepoint(self, nested: NestedTransaction) -> None:
-        self.run_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
-        self._end_stack(self._stack.index(nested))
-        self._has_written = self._has_written or nested.had_written
-
-    def _rollback_to_savepoint(self, nested: NestedTransaction) -> None:
-        self._end_stack(self._stack.index(nested))
-        self._has_written = nested.had_written
-        record = self._record
-        if record is None or record.broken or self._gate is FAILED:
-            # the whole transaction is gone, and the outer rollback says so
-            return
-        self._send_transaction_sql(f"ROLLBACK TO SAVEPOINT {nested.name}")
-        # ROLLBACK TO leaves the savepoint itself in place
-        self._send_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
-
-    def _end_stack(self, start: int = 0) -> None:
-        """Mark the transaction at a place of the stack, and everything within it, as ended."""
-        stack = self._stack
-        for transaction in stack[start:]:
-            transaction.is_active = False
-            if transaction.commit_limit is not None:
-                self._cursor = self.dialect.untimed(self._cursor)
-        del stack[start:]
-        gate = self._gate
-        # BEGIN has never gone out, and is not due any more
-        if gate is not None and gate.refusal is None and not stack:
-            self._gate = None
+    # -- inside
 
     def _forget(self, gate: Gate) -> None:
         if self._stack:

@@ -16,7 +16,8 @@ from flask_uow.engine.streamed import StreamedRowResult, stream_result
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.dml import DMLStatement, Insert
-from flask_uow.sql.nodes import ClauseElement, Executable
+from flask_uow.sql.functions import FunctionElement
+from flask_uow.sql.nodes import Executable
 from flask_uow.sql.text import TextClause, text
 from flask_uow.sql.value_errors import check_list
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
     from flask_uow.sql.typed import Parameters, Statement
 
-__all__ = ["execute_driver_sql", "execute_statement"]
+__all__ = ["execute_driver_sql", "execute_statement", "with_options"]
 
 # rows at a time where only streaming was asked for
 _STREAM_PAGE = 1000
@@ -59,8 +60,10 @@ def execute_statement(
         compiled, values = compile_statement(statement, connection.dialect, connection.engine.compiled_cache)
     # found out afterwards: to ask beforehand whether it is a statement would cost every execution
     except AttributeError:
-        if isinstance(statement, ClauseElement):
+        if isinstance(statement, Executable):
             raise
+        if isinstance(statement, FunctionElement):
+            return execute_statement(connection, statement.select(), parameters)
         raise ArgumentError(
             f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
         ) from None
@@ -81,6 +84,21 @@ def execute_statement(
     cursor = connection.cursor_execute(compiled.sql, compiled.parameters(values, one), write=compiled.is_write)
     keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None
     return connection.read_result(compiled, cursor, keys)
+
+
+def with_options(statement: object, options: Mapping[str, Any]) -> Any:
+    """Return a statement (or SQL text, or a Query) with execution options.
+
+    :raises ArgumentError: for something that takes none.
+    """
+    made = text(statement) if isinstance(statement, str) else statement
+    made = made.select() if isinstance(made, FunctionElement) else made
+    add = getattr(made, "execution_options", None)
+    if add is None:
+        raise ArgumentError(
+            f"execution_options= was given for {made!r}, which takes none. Give them to a statement: select(), insert(), update(), delete()."
+        )
+    return add(**options)
 
 
 def execute_driver_sql(connection: Connection, sql: str, parameters: Any) -> Result:

@@ -184,6 +184,17 @@ class Pool:
         self._apart.add(record)
         return record
 
+    def detach(self, record: PooledConnection) -> None:
+        """Count a connection that is lent no more: another one may be opened in its place, and :meth:`checkin` closes it."""
+        if record.apart:
+            return
+        record.apart = True
+        self._apart.add(record)
+        if self._slots.get(record.number) is record:
+            del self._slots[record.number]
+        if self._waiters:
+            self._serve_waiters()
+
     def new_cursor(self, raw: DBAPIConnection) -> DBAPICursor:
         """Return another cursor of a connection that is lent."""
         return self._connector.cursor(raw)

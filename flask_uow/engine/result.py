@@ -7,6 +7,7 @@ base.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.inserted import InsertedKeys
-from flask_uow.engine.rows import ColumnChoice, Row, RowMaker, RowMapping, picker, position_of, row_class, row_maker
+from flask_uow.engine.names import ColumnChoice, ResultKeys, names_of
+from flask_uow.engine.rows import Row, RowMaker, RowMapping, picker, position_of, row_class, row_maker
 from flask_uow.exc import (
     ArgumentError,
     InvalidRequestError,
@@ -28,6 +30,8 @@ from flask_uow.sql.typed import TP_co, V
 __all__ = ["FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarResult", "read_cursor", "result_maker"]
 
 T = TypeVar("T")
+
+_ENCLOSED = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)")
 
 
 def value_key(value: object) -> Hashable:
@@ -51,7 +55,8 @@ class FetchedResult(Generic[T]):
     :param items: all of them; None when the statement returns no rows.
     """
 
-    __slots__ = ("_rest",)
+    # _part_size is there after yield_per() only
+    __slots__ = ("_part_size", "_rest")
 
     def __init__(self, items: Iterable[T] | None) -> None:
         self._rest = iter(items) if items is not None else None
@@ -105,12 +110,22 @@ class FetchedResult(Generic[T]):
         :raises ArgumentError: for a size below 1.
         """
         check_part_size(size)
-        # said by yield_per() of a Result; an override there would hide the types of the rows from type checkers
         return self._partitions(size if size is not None else getattr(self, "_part_size", None))
 
     def _partitions(self, size: int | None) -> Iterator[list[T]]:
         while part := self.all() if size is None else self.fetchmany(size):
             yield part
+
+    def yield_per(self, num: int) -> Self:
+        """Return this result, whose :meth:`partitions` have that many rows where they are not told otherwise.
+
+        The rows are here already; ``execution_options(yield_per=num)`` of the statement has them fetched page by page.
+
+        :raises ArgumentError: for a number below 1.
+        """
+        check_part_size(num)
+        self._part_size = num
+        return self
 
     def first(self) -> T | None:
         """Return the first one, or None; the rest is dropped."""
@@ -232,9 +247,9 @@ class MappingResult(FetchedResult[RowMapping]):
     def _key(self, item: RowMapping) -> Hashable:
         return mapping_key(item)
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the names of the columns."""
-        return self._names
+    def keys(self) -> ResultKeys:
+        """Return the names of the columns; equal to a tuple or a list of them, and a column that was selected is among them."""
+        return ResultKeys(self._names)
 
     def columns(self, *columns: ColumnChoice) -> MappingResult:
         """Return the rest with some of its columns only; see :meth:`Result.columns`."""
@@ -258,8 +273,7 @@ class Result(RowsOf[TP_co]):
     :ivar returns_rows: True when the statement returns rows, be it none at all this time.
     """
 
-    # _part_size is there after yield_per() only
-    __slots__ = ("_inserted", "_is_unique", "_names", "_part_size", "lastrowid", "returns_rows", "rowcount")
+    __slots__ = ("_inserted", "_is_unique", "_names", "lastrowid", "returns_rows", "rowcount")
 
     def __init__(
         self,
@@ -319,9 +333,9 @@ class Result(RowsOf[TP_co]):
         self._is_unique = strategy is None
         return self
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the names of the columns."""
-        return self._names
+    def keys(self) -> ResultKeys:
+        """Return the names of the columns; equal to a tuple or a list of them, and a column that was selected is among them."""
+        return ResultKeys(self._names)
 
     def scalar(self: Result[tuple[T, *tuple[Any, ...]]]) -> T | None:
         """Return the first column of the first row, None when there is no row."""
@@ -375,17 +389,6 @@ class Result(RowsOf[TP_co]):
         chosen: Result = Result(list(map(pick, self.all())), names, self.rowcount, self.lastrowid, self._inserted)
         return chosen.unique() if self._is_unique else chosen
 
-    def yield_per(self, num: int) -> Self:
-        """Return this result, whose :meth:`partitions` have that many rows where they are not told otherwise.
-
-        The rows are here already; ``execution_options(yield_per=num)`` of the statement has them fetched page by page.
-
-        :raises ArgumentError: for a number below 1.
-        """
-        check_part_size(num)
-        self._part_size = num
-        return self
-
     def merge(self, *others: Result) -> Result[TP_co]:
         """Return one result of the rows of this one and of others that have as many columns; these results are consumed by that.
 
@@ -437,7 +440,7 @@ def read_cursor(compiled: Compiled, cursor: DBAPICursor, dialect: Dialect, keys:
     if maker is None:
         maker = result_maker(compiled, description, dialect)
         # the columns of SQL text are known by the cursor alone, and may be others the next time
-        if compiled.columns:
+        if compiled.columns and not has_text(compiled):
             memo[Result] = maker
     names, make_rows = maker
     # from the cursor one by one, so that the driver's tuples are not kept beside ours: a third faster than fetchall()
@@ -451,6 +454,8 @@ def result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialec
 
     :param description: the driver's, for statements whose columns are not known before they are executed.
     """
+    if has_text(compiled):
+        return _maker_by_name(compiled, description, dialect)
     if compiled.columns and len(description) != len(compiled.columns):
         raise InvalidRequestError(
             f"the statement returns {len(description)} columns, and {len(compiled.columns)} were declared. Name all of them, in order, in "
@@ -459,8 +464,48 @@ def result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialec
     if not compiled.columns:
         names = tuple(column[0] for column in description)
         return names, row_maker(names, (None,) * len(names))
-    names = tuple(column.name for column in compiled.columns)
+    names = compiled_names(compiled)
     return names, rows_of(compiled, names, dialect)
+
+
+def has_text(compiled: Compiled) -> bool:
+    """Return True where SQL text among the columns of a SELECT may stand for any number of them: ``text("*")``, ``text("id, name")``."""
+    return any(_is_several(column.element) for column in compiled.columns)
+
+
+def _is_several(element: Any) -> bool:
+    kind = getattr(element, "__visit_name__", None)
+    if kind not in ("text", "literal_column"):
+        return False
+    text, found = element.text, 1
+    if text.rstrip().endswith("*"):
+        return True
+    # what is in brackets or in quotes separates no columns
+    while found and kind == "text":
+        text, found = _ENCLOSED.subn("", text)
+    return kind == "text" and "," in text
+
+
+def compiled_names(compiled: Compiled) -> tuple[str, ...]:
+    """Return the names of the columns of a statement that has them."""
+    return names_of([column.name for column in compiled.columns], [column.element for column in compiled.columns])
+
+
+def _maker_by_name(
+    compiled: Compiled, description: Sequence[Any], dialect: Dialect
+) -> tuple[tuple[str, ...], RowMaker]:
+    """Return names, and what makes rows, where the database alone knows the columns; those that are known have their types."""
+    columns = list(compiled.columns)
+    several = [number for number, column in enumerate(columns) if _is_several(column.element)]
+    behind = len(columns) - several[-1] - 1
+    unknown: list[Any] = [None] * (len(description) - several[0] - behind)
+    # in the order of the text: those before it and those behind it are where they are
+    placed = [*columns[: several[0]], *unknown, *columns[len(columns) - behind :]]
+    names = tuple(
+        str(given[0]) if column is None else column.name for column, given in zip(placed, description, strict=True)
+    )
+    processors = [dialect.result_processor(column.type) if column is not None else None for column in placed]
+    return names, row_maker(names, processors, [column.element if column is not None else None for column in placed])
 
 
 def rows_of(compiled: Compiled, names: tuple[str, ...], dialect: Dialect) -> RowMaker:

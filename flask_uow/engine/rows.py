@@ -13,15 +13,13 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeAlias
 
+from flask_uow.engine.names import ColumnChoice, TwinNames, has_name, name_of
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
-from flask_uow.sql.entities import key_of_item
 from flask_uow.sql.stored_values import StoredValueError, column_label, of_some_column
 from flask_uow.sql.typed import TP_co, Ts
 
 __all__ = ["ColumnChoice", "Row", "RowMaker", "RowMapping", "picker", "position_of", "row_class", "row_maker"]
 
-# how a column of a result is named: by its position, its name, or what was selected (a column, an attribute, a mapped class)
-ColumnChoice: TypeAlias = object
 # under names of their own, since a row has a method tuple()
 Names: TypeAlias = tuple[str, ...]
 Pickled: TypeAlias = tuple[Any, ...]
@@ -109,14 +107,26 @@ class RowMapping(Mapping[str, Any]):
 
     def __getitem__(self, column: ColumnChoice) -> Any:
         row = self.row
+        fields = row._fields
         name = column if isinstance(column, str) else name_of(column)
-        count = row._fields.count(name) if name is not None else 0
+        if type(fields) is TwinNames and not isinstance(column, str):
+            positions = fields.positions_of(column, name)
+            if len(positions) == 1:
+                return row[positions[0]]
+            if positions:
+                raise InvalidRequestError(_ambiguous(str(name)))
+        count = fields.count(name) if name is not None else 0
         if count == 1:
             return row[row._fields.index(name)]
         if count:
             raise InvalidRequestError(_ambiguous(str(name)))
         hint = did_you_mean(str(name), row._fields)
         raise KeyError(f"{name or column!r}; the row has the columns {', '.join(row._fields)}.{hint}")
+
+    def __contains__(self, column: object) -> bool:
+        return has_name(self.row._fields, column) or (
+            type(self.row._fields) is TwinNames and bool(self.row._fields.positions_of(column, name_of(column)))
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(self.row._fields))
@@ -126,15 +136,6 @@ class RowMapping(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(dict(zip(self.row._fields, self.row, strict=True)))
-
-
-def name_of(column: ColumnChoice) -> str | None:
-    """Return the name of a column, an attribute or a mapped class in rows; None for what has no name."""
-    entity = getattr(column, "__uow_entity__", None)
-    if entity is not None:
-        return getattr(column, "entity_name", None) or getattr(column, "__name__", None)
-    name = key_of_item(column) or getattr(column, "name", None)
-    return name if isinstance(name, str) else None
 
 
 def position_of(names: tuple[str, ...], column: ColumnChoice, called: str) -> int:
@@ -157,6 +158,14 @@ def position_of(names: tuple[str, ...], column: ColumnChoice, called: str) -> in
         raise ArgumentError(
             f"{called} takes names and positions, and columns that were selected; got {column!r}. Pass the column's name in the result."
         )
+    if type(names) is TwinNames and not isinstance(column, str):
+        positions = names.positions_of(column, name)
+        if len(positions) == 1:
+            return positions[0]
+        if positions:
+            raise InvalidRequestError(
+                f"the result has several columns {name!r}, and one was expected. Pass a position, or label the columns."
+            )
     if names.count(name) == 1:
         return names.index(name)
     if name in names:
@@ -183,14 +192,30 @@ def picker(
         )
     positions = tuple(position_of(names, column, "columns()") for column in columns)
     chosen = tuple(names[position] for position in positions)
+    if type(names) is TwinNames:
+        chosen = TwinNames.of(chosen, [names.elements[position] for position in positions])
     make = row_class(chosen)
     return chosen, lambda row: make([row[position] for position in positions])
 
 
-# bounded: an application may make up statements with ever new names
-@functools.lru_cache(maxsize=1000)
 def row_class(names: tuple[str, ...]) -> type[Row]:
     """Return the class of rows with these column names."""
+    if type(names) is not TwinNames:
+        return _row_class(names)
+    # equal to the names of other columns, which are not to be taken for these
+    if names.row_class is None:
+        names.row_class = _new_class(names)
+    made: type[Row] = names.row_class
+    return made
+
+
+# bounded: an application may make up statements with ever new names
+@functools.lru_cache(maxsize=1000)
+def _row_class(names: tuple[str, ...]) -> type[Row]:
+    return _new_class(names)
+
+
+def _new_class(names: tuple[str, ...]) -> type[Row]:
     namespace: dict[str, Any] = {"__slots__": (), "_fields": names, "__doc__": "A row of a result."}
     for index, name in enumerate(names):
         if name.startswith("_") and (name in Row.__dict__ or name.startswith("__")):

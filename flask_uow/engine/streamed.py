@@ -9,9 +9,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from flask_uow.engine.names import ColumnChoice, ResultKeys
 from flask_uow.engine.result import (
     FrozenResult,
     check_part_size,
+    compiled_names,
+    has_text,
     mapping_key,
     only_new,
     only_one,
@@ -21,7 +24,7 @@ from flask_uow.engine.result import (
     value_key,
     without_hash,
 )
-from flask_uow.engine.rows import ColumnChoice, Row, RowMapping, picker, position_of
+from flask_uow.engine.rows import Row, RowMapping, picker, position_of
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
 
@@ -42,7 +45,7 @@ class StreamedResult(Generic[T]):
     :param pages: lists of items.
     """
 
-    __slots__ = ("_is_closed", "_is_left", "_pages", "_rest")
+    __slots__ = ("_is_closed", "_is_left", "_pages", "_part_size", "_rest")
 
     def __init__(self, pages: Iterator[list[T]]) -> None:
         self._pages = pages
@@ -50,16 +53,28 @@ class StreamedResult(Generic[T]):
         self._is_left = False
         self._is_closed = False
         self._rest: list[T] = []
+        self._part_size: int | None = None
+
+    def yield_per(self, num: int) -> Self:
+        """Return this result, whose :meth:`partitions` have that many rows where they are not told otherwise, however they are fetched.
+
+        :raises ArgumentError: for a number below 1.
+        """
+        check_part_size(num)
+        self._part_size = num
+        return self
 
     def partitions(self, size: int | None = None) -> Iterator[list[T]]:
         """Yield what is left in lists.
 
-        :param size: how many are in each list, fewer in the last one; None yields the lists in which they are fetched.
+        :param size: how many are in each list, fewer in the last one; None yields the lists in which they are fetched, or as
+            :meth:`yield_per` has said.
         :raises ArgumentError: for a size below 1.
         :raises InvalidRequestError: where a loop over the items has been left already.
         :raises ResourceClosedError: after close().
         """
         check_part_size(size)
+        size = size if size is not None else self._part_size
         return self._partitions() if size is None else self._partitions_of(size)
 
     def _partitions(self) -> Iterator[list[T]]:
@@ -211,9 +226,9 @@ class StreamedMappingResult(StreamedResult[RowMapping]):
     def _key(self, item: RowMapping) -> Hashable:
         return mapping_key(item)
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the names of the columns."""
-        return self._names
+    def keys(self) -> ResultKeys:
+        """Return the names of the columns; see :meth:`Result.keys`."""
+        return ResultKeys(self._names)
 
     def columns(self, *columns: ColumnChoice) -> StreamedMappingResult:
         """Return the rest with some of its columns only; see :meth:`Result.columns`."""
@@ -248,9 +263,9 @@ class StreamedRowResult(StreamedResult[T]):
         self._is_unique = strategy is None
         return self
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the names of the columns."""
-        return self._names
+    def keys(self) -> ResultKeys:
+        """Return the names of the columns; see :meth:`Result.keys`."""
+        return ResultKeys(self._names)
 
     def scalars(self, index: ColumnChoice = 0) -> StreamedScalarResult:
         """Return the values of one column, streamed as well; see :meth:`Result.scalars`."""
@@ -315,8 +330,8 @@ def stream_result(connection: Connection, compiled: Compiled, parameters: Any, s
     """
     described: list[Description] = []
     fetched = connection.stream(compiled.sql, parameters, size, write=compiled.is_write, describe=described.append)
-    if compiled.columns:
-        names = tuple(column.name for column in compiled.columns)
+    if compiled.columns and not has_text(compiled):
+        names = compiled_names(compiled)
         pages, make = fetched, rows_of(compiled, names, connection.dialect)
     else:
         # the columns of SQL text are known once it was executed

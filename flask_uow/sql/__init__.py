@@ -74,7 +74,7 @@ from flask_uow.sql.functions import FunctionElement as Function
 from flask_uow.sql.functions import func, funcfilter, over, within_group
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.lightweight import TableClause, Values, column, table, values
-from flask_uow.sql.naming import conv
+from flask_uow.sql.naming import conv, quoted_name
 from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.operations import and_, not_, or_
 from flask_uow.sql.schema import BLANK_SCHEMA, Column, MetaData, Table, sort_tables
@@ -132,7 +132,7 @@ __all__ = [
     "aggregate_order_by", "alias", "all_", "and_", "any_", "array", "array_agg", "asc", "between", "bindparam", "bitwise_not", "case",
     "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract",
     "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join", "label", "lateral", "literal", "literal_column", "not_",
-    "null", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select", "sort_tables", "table",
+    "null", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "quoted_name", "select", "sort_tables", "table",
     "tablesample", "text", "true", "tuple_", "type_coerce", "union", "union_all", "update", "values", "within_group",
 ]  # fmt: skip
 

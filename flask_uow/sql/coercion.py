@@ -6,7 +6,15 @@ from typing import Any, cast
 
 from flask_uow.exc import ArgumentError, DataError
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import BindParameter, ColumnElement, FixedCondition, Null, OrderName, UntypedParameter
+from flask_uow.sql.expressions import (
+    BindParameter,
+    CalledParameter,
+    ColumnElement,
+    FixedCondition,
+    Null,
+    OrderName,
+    UntypedParameter,
+)
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.types import NULLTYPE, TypeDecorator, TypeEngine
 
@@ -61,7 +69,9 @@ def coerce_compared(value: object, left: ColumnElement[Any]) -> ColumnElement[An
     """
     if isinstance(value, ColumnOperators):
         # not asked for the type, which a foreign key takes from a table that may come later
-        return value.as_operand() if type(value) is not UntypedParameter else _typed_like(value, left)
+        if type(value) is UntypedParameter or type(value) is CalledParameter:
+            return _typed_like(value, left)
+        return value.as_operand()
     if value is None or isinstance(value, ClauseElement):
         return coerce_value(value, NULLTYPE)
     type_ = left.type
@@ -79,6 +89,10 @@ def coerce_compared(value: object, left: ColumnElement[Any]) -> ColumnElement[An
 
 
 def _typed_like(parameter: UntypedParameter[Any], left: ColumnElement[Any]) -> BindParameter[Any]:
+    if isinstance(parameter, CalledParameter):
+        # what the function will give is not known
+        type_ = parameter.type if parameter.type is not NULLTYPE else left.type.of_parameters
+        return CalledParameter(parameter.function, type_, parameter.key, parameter.required)
     if parameter.required or parameter.value is None:
         return BindParameter(parameter.value, left.type.of_parameters, parameter.key, parameter.required)
     made = coerce_compared(parameter.value, left)

@@ -12,6 +12,7 @@ from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.foreign_keys import ForeignKey
+from flask_uow.sql.naming import quoted_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.sequences import Computed, FetchedValue, Identity, Sequence
 from flask_uow.sql.typed import T0
@@ -135,6 +136,8 @@ class ColumnOptions(SharedColumnOptions, total=False):
 
     nullable: bool | None
     default: Any
+    insert_default: Any
+    quote: bool | None
 
 
 class Column(ColumnElement[T], Generic[T]):
@@ -155,6 +158,9 @@ class Column(ColumnElement[T], Generic[T]):
         foreign key, too; True, the one of several columns.
     :param comment: the comment on the column in the database (PostgreSQL).
     :param doc: the docstring of the attribute that is mapped to it; its comment when None.
+    :param insert_default: another name of ``default``.
+    :param quote: quotes go where a name needs them: True says nothing new; False is for a name that the database is to take in lower case,
+        see :class:`quoted_name`.
     :param system: True for one that the database has by itself, ``xmin`` of PostgreSQL say: CREATE TABLE leaves it out.
     """
 
@@ -202,6 +208,8 @@ class Column(ColumnElement[T], Generic[T]):
         doc: str | None = None,
         info: dict[Any, Any] | None = None,
         system: bool = False,
+        insert_default: object = None,
+        quote: bool | None = None,
     ) -> None:
         if name is not None and not isinstance(name, str):
             args = (type_, *args) if type_ is not None else args
@@ -211,7 +219,13 @@ class Column(ColumnElement[T], Generic[T]):
             type_ = None
         # as Column(None, ForeignKey(...)) has it
         args = tuple(argument for argument in args if argument is not None)
-        self._name: str | None = name
+        if insert_default is not None:
+            if default is not None:
+                raise ArgumentError(
+                    f"Column {name!r} got default and insert_default, which are the same. Give it one of them."
+                )
+            default = insert_default
+        self._name: str | None = name if quote is None or name is None else quoted_name(name, quote)
         self._type: TypeEngine[Any] | None = to_instance(type_) if type_ is not None else None
         self.key = key or name
         self.primary_key = primary_key

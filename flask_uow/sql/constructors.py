@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
@@ -10,6 +10,7 @@ from flask_uow.sql.coercion import coerce_condition, coerce_order, coerce_value,
 from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import (
     BindParameter,
+    CalledParameter,
     Cast,
     ColumnElement,
     ColumnOperators,
@@ -72,7 +73,15 @@ _NO_VALUE = object()
 
 
 def bindparam(
-    key: str, value: Any = _NO_VALUE, type_: TypeArgument | None = None, expanding: bool = False
+    key: str | None,
+    value: Any = _NO_VALUE,
+    type_: TypeArgument | None = None,
+    expanding: bool = False,
+    *,
+    unique: bool = False,
+    required: bool | None = None,
+    callable_: Callable[[], Any] | None = None,
+    literal_execute: bool = False,
 ) -> BindParameter[Any]:
     """Return a named parameter, to be given when the statement is executed.
 
@@ -80,15 +89,34 @@ def bindparam(
     :param value: the value where none is given; without it, one must be.
     :param type_: its type; that of what it is compared with, or of the value, when None.
     :param expanding: True for a list of values of any length, on the right of ``in_()``; a value that is a list says so by itself.
-    :raises ArgumentError: for a value that is no list, where it is to be one.
+    :param unique: True for one that is no other's, whatever their names: its value is this one, and none is given when the statement is executed.
+    :param required: True demands a value at the execution even where there is one here; False takes NULL where there is none.
+    :param callable_: a function that gives the value, called at each execution.
+    :param literal_execute: not heeded: values travel beside the text.
+    :raises ArgumentError: for a value that is no list, where it is to be one; for a value and a function; for a unique one that has no value.
     """
-    required = value is _NO_VALUE
+    if callable_ is not None and value is not _NO_VALUE:
+        raise ArgumentError(
+            f"bindparam({key!r}) got a value, and a function (callable_) that gives it. Pass one of them."
+        )
+    if required is None:
+        required = value is _NO_VALUE and callable_ is None
+    elif not required and value is _NO_VALUE:
+        value = None
+    if unique:
+        if required:
+            raise ArgumentError(
+                f"bindparam({key!r}, unique=True) has no value, and none could be given to it at the execution. Pass one, or leave out unique."
+            )
+        key = None
+    if callable_ is not None:
+        return CalledParameter(callable_, to_instance(type_) if type_ is not None else NULLTYPE, key, required)
     if expanding:
-        if not required and (isinstance(value, (str, bytes)) or not isinstance(value, Iterable)):
+        if not required and value is not None and (isinstance(value, (str, bytes)) or not isinstance(value, Iterable)):
             raise ArgumentError(
                 f"bindparam({key!r}, expanding=True) is a list of values, got {value!r}. Wrap a single value in a list."
             )
-        given = None if required else list(value)
+        given = None if required or value is None else list(value)
         if type_ is None:
             return UntypedListParameter(given, NULLTYPE, key, required)
         return ListParameter(given, to_instance(type_), key, required)

@@ -19,8 +19,9 @@ from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, TypeEngine
 
 __all__ = [
-    "Between", "BinaryExpression", "BindParameter", "BooleanList", "Cast", "Collate", "ColumnElement", "ColumnOperators", "ExpandingParameter",
-    "ExpressionList", "FixedCondition", "Label", "LiteralColumn", "Null", "OrderName", "UnaryExpression", "UntypedParameter", "is_parameter",
+    "Between", "BinaryExpression", "BindParameter", "BooleanList", "CalledParameter", "Cast", "Collate", "ColumnElement",
+    "ColumnOperators", "ExpandingParameter", "ExpressionList", "FixedCondition", "Label", "LiteralColumn", "Null", "OrderName",
+    "UnaryExpression", "UntypedParameter", "is_parameter",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -146,6 +147,33 @@ class UntypedParameter(BindParameter[T]):
     """A named parameter that was given no type; compared with an expression, it takes that of the expression."""
 
     __slots__ = ()
+
+
+class CalledParameter(UntypedParameter[T]):
+    """A parameter whose value a function gives, which is called each time that a statement with it is executed."""
+
+    __slots__ = ("function",)
+
+    def __init__(
+        self, function: Callable[[], Any], type_: TypeEngine[Any], key: str | None = None, required: bool = False
+    ) -> None:
+        self.function = function
+        super().__init__(None, type_, key, required)
+
+    @property
+    def value(self) -> Any:
+        """The value that the function gives now."""
+        return self.function()
+
+    @value.setter
+    def value(self, value: object) -> None:
+        """Leave it to the function."""
+
+    def __copy__(self) -> CalledParameter[T]:
+        return CalledParameter(self.function, self.type, self.key, self.required)
+
+    def with_value(self, value: object) -> BindParameter[T]:
+        return BindParameter(value, self.type, self.key)
 
 
 class ListParameter(BindParameter[Any]):

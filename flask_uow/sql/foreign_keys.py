@@ -28,6 +28,7 @@ class ForeignKey:
     :param onupdate: likewise when its key changes.
     :param use_alter: add the constraint by ALTER TABLE after both tables exist.
     :param match: ``"FULL"`` where of several columns all are NULL or none is (PostgreSQL); see :class:`ForeignKeyConstraint`.
+    :param link_to_name: True where ``target`` has the name that the column has in the database, and not its ``key``.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ForeignKey:
         use_alter: bool = False,
         match: str | None = None,
         info: dict[Any, Any] | None = None,
+        link_to_name: bool = False,
     ) -> None:
         if target is None or isinstance(target, (type, int, float, bytes)) or hasattr(target, "c"):
             raise ArgumentError(
@@ -50,6 +52,7 @@ class ForeignKey:
             )
         self.target: Any = target
         self.info = dict(info or {})
+        self.link_to_name = link_to_name
         self.options: dict[str, Any] = {
             "name": name, "ondelete": ondelete, "onupdate": onupdate, "deferrable": deferrable, "initially": initially,
             "use_alter": use_alter, "match": match,
@@ -159,6 +162,10 @@ class ForeignKey:
                 f"{where}, and its MetaData has no table {table_name!r}.{hint} Import the module that defines the table first;"
                 " a foreign key can't reach into another bind."
             )
+        if self.link_to_name:
+            called: Column[Any] | None = next((column for column in table.c if column.name == column_name), None)
+            if called is not None:
+                return called
         if column_name not in table.c:
             cure = "" if "." in self.target else f" Write it as 'table.column' where it is not {column_name!r}."
             raise NoReferencedColumnError(
@@ -200,7 +207,7 @@ class ForeignKey:
 
     def copy(self) -> ForeignKey:
         """Return an unattached copy."""
-        return ForeignKey(self.target, info=self.info, **self.options)
+        return ForeignKey(self.target, info=self.info, link_to_name=self.link_to_name, **self.options)
 
     copy_for_column = copy
 
@@ -210,6 +217,7 @@ class ForeignKeyConstraint(Constraint):
 
     :param columns: the columns of this table, by name or as objects.
     :param refcolumns: the columns referred to, as for :class:`ForeignKey`, in the same order.
+    :param link_to_name: as for :class:`ForeignKey`.
     :param match: ``"FULL"``: where one of the columns is NULL, all have to be; ``"SIMPLE"``, as without: such a row refers to nothing.
     """
 
@@ -227,6 +235,7 @@ class ForeignKeyConstraint(Constraint):
         use_alter: bool = False,
         match: str | None = None,
         info: dict[Any, Any] | None = None,
+        link_to_name: bool = False,
     ) -> None:
         super().__init__(name, deferrable=deferrable, initially=initially, info=info)
         if match is not None and match.upper() not in ("FULL", "SIMPLE"):
@@ -240,6 +249,7 @@ class ForeignKeyConstraint(Constraint):
         self.ondelete = ondelete
         self.onupdate = onupdate
         self.use_alter = use_alter
+        self.link_to_name = link_to_name
         self.match = match.upper() if match is not None else None
         self.columns = []
         self.elements: list[ForeignKey] = []
@@ -275,7 +285,7 @@ class ForeignKeyConstraint(Constraint):
         self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self.given]
         if not self.elements:
             for column, target in zip(self.columns, self._refcolumns, strict=True):
-                foreign_key = ForeignKey(target)
+                foreign_key = ForeignKey(target, link_to_name=self.link_to_name)
                 foreign_key.constraint = self
                 foreign_key.attach_to(column)
                 self.elements.append(foreign_key)
@@ -296,4 +306,5 @@ class ForeignKeyConstraint(Constraint):
             self.use_alter,
             self.match,
             self.info,
+            self.link_to_name,
         )._also_for(self)

@@ -78,6 +78,20 @@ class FunctionElement(ColumnElement[V]):
     def name(self) -> str | None:
         return self.function_name
 
+    def alias(self, name: str | None = None) -> TableFunction:
+        """Return the rows that the function gives under a name, to select from; its columns are not known.
+
+        ``rows = func.unnest(Order.tags).alias("tag")`` is for ``select(rows.column)``: a function that gives one value in each row (PostgreSQL).
+        See :meth:`table_valued` for columns by name.
+
+        :param name: the name, made up when None.
+        """
+        return TableFunction(self, (), name)
+
+    def as_from(self) -> TableFunction:
+        """Return the rows that the function gives, for a FROM that it was put into itself; databases name them after the function."""
+        return TableFunction(self, (), self.function_name.rpartition(".")[2])
+
     @property
     def clauses(self) -> Any:
         """The arguments, in order."""
@@ -117,19 +131,32 @@ class FunctionElement(ColumnElement[V]):
         return FunctionFilter(self, and_(*conditions))
 
     def table_valued(
-        self, *columns: str | ColumnClause, name: str | None = None, with_ordinality: str | None = None
+        self,
+        *columns: str | ColumnClause,
+        name: str | None = None,
+        with_ordinality: str | None = None,
+        joins_implicitly: bool = False,
     ) -> TableFunction:
         """Return the rows that the function gives, to select from: ``func.json_each(Order.data).table_valued("key", "value")``.
 
         :param columns: the names of its columns, or ``column(name, type)``.
         :param name: a name for the rows, made up when None.
         :param with_ordinality: the name of a column that numbers the rows (PostgreSQL).
+        :param joins_implicitly: not heeded: nothing here asks for a condition between elements of FROM.
         :raises ArgumentError: without any column.
         """
+        if not columns:
+            raise ArgumentError(
+                f"table_valued() of {self.function_name}() got no column. Pass the names of those that the function gives; alias() is for rows"
+                " whose columns are not known."
+            )
         return TableFunction(self, columns, name, with_ordinality)
 
-    def column_valued(self, name: str | None = None) -> ColumnElement[Any]:
-        """Return the one column of a function that gives a value in each row (PostgreSQL): ``func.generate_series(1, 3).column_valued("n")``."""
+    def column_valued(self, name: str | None = None, joins_implicitly: bool = False) -> ColumnElement[Any]:
+        """Return the one column of a function that gives a value in each row (PostgreSQL): ``func.generate_series(1, 3).column_valued("n")``.
+
+        :param joins_implicitly: not heeded, as in :meth:`table_valued`.
+        """
         column = name or self.function_name.rpartition(".")[2]
         made: ColumnElement[Any] = TableFunction(self, (column,), name, is_derived=True).c[column]
         return made

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.exc import ArgumentError, CompileError, NoReferenceError, did_you_mean
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.indexes import Index
     from flask_uow.sql.schema import Table
 
-__all__ = ["check_convention", "constraint_name", "conv", "index_name", "short_name"]
+__all__ = ["check_convention", "constraint_name", "conv", "index_name", "quoted_name", "short_name"]
 
 _KINDS = ("ix", "uq", "ck", "fk", "pk")
 _TOKEN = re.compile(r"%\((\w+)\)s")
@@ -55,6 +55,28 @@ class conv(str):  # noqa: N801 - by the field's name
 
     The names of reflected constraints are such.
     """
+
+
+class quoted_name(str):  # noqa: N801 - by the field's name
+    """A name of a table or a column that says how it is quoted.
+
+    Names are quoted wherever they need it, so that each is taken as it is written; ``quote=True`` says the same. ``quoted_name("Users", False)``
+    is what the database makes of a name without quotes: ``users``.
+
+    :param value: the name.
+    :param quote: None, True or False.
+    """
+
+    __slots__ = ("quote",)
+    quote: bool | None
+
+    def __new__(cls, value: str, quote: bool | None = None) -> Self:
+        made = super().__new__(cls, value.lower() if quote is False else value)
+        made.quote = quote
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return quoted_name, (str(self), self.quote)
 
 
 def check_convention(convention: Mapping[str, Any]) -> dict[str, Any]:

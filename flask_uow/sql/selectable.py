@@ -354,7 +354,7 @@ def _corresponding(element: FromClause, column: object) -> Any:
 
 
 def coerce_from(value: object) -> FromClause:
-    """Return ``value`` as a FROM element: a table, an alias, a join, a SELECT (as a subquery) or a mapped class.
+    """Return ``value`` as a FROM element: a table, an alias, a join, a SELECT (as a subquery), a function that gives rows, or a mapped class.
 
     :raises ArgumentError: for anything else.
     """
@@ -370,6 +370,10 @@ def coerce_from(value: object) -> FromClause:
         made = subquery()
         if isinstance(made, FromClause):
             return made
+    as_from = getattr(value, "as_from", None)
+    if as_from is not None and isinstance(value, ClauseElement):
+        function: FromClause = as_from()
+        return function
     raise ArgumentError(
         f"something to select from was expected (a table, an alias, a SELECT or a mapped class), got {value!r}."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import Shape
 from flask_uow.sql.selectable import ColumnClause, ColumnCollection, FromClause
 from flask_uow.sql.types import NULLTYPE, TypeEngine
@@ -34,8 +34,6 @@ class TableFunction(FromClause):
         ordinality: str | None = None,
         is_derived: bool = False,
     ) -> None:
-        if not columns:
-            raise ArgumentError("table_valued() got no column; pass the names of those that the function gives.")
         self.function = function
         self.columns_given = columns
         self.name = name
@@ -43,11 +41,20 @@ class TableFunction(FromClause):
         self.is_derived = is_derived
         named = [*columns, *([ordinality] if ordinality is not None else [])]
         made = (_named(given) for given in named)
-        self._c = ColumnCollection(self.description, ((key, ColumnClause(key, type_, self)) for key, type_ in made))
+        found: list[tuple[str, Any]] = [(key, ColumnClause(key, type_, self)) for key, type_ in made]
+        if not found:
+            row = self.column
+            found.append((str(row.name), row))
+        self._c = ColumnCollection(self.description, found)
 
     @property
     def c(self) -> ColumnCollection:
         return self._c
+
+    @property
+    def column(self) -> ColumnElement[Any]:
+        """The row itself: of a function that gives one value in each row, that value (PostgreSQL)."""
+        return RowOfFunction(self)
 
     @property
     def description(self) -> str:
@@ -71,6 +78,24 @@ class TableFunction(FromClause):
     def collect_shape(self, shape: Shape) -> None:
         if shape.enter(self):
             super().collect_shape(shape)
+
+
+class RowOfFunction(ColumnElement[Any]):
+    """A row of a function, by the name of the rows in FROM."""
+
+    __slots__ = ("table",)
+    __visit_name__ = "row_of_function"
+
+    def __init__(self, table: TableFunction) -> None:
+        self.table = table
+        self.type = table.function.type
+
+    @property
+    def name(self) -> str:
+        return self.table.name or self.table.function.function_name.rpartition(".")[2]
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.table, self.type.cache_key)
 
 
 def _named(given: str | ColumnClause) -> tuple[str, TypeEngine[Any]]:

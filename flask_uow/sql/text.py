@@ -16,6 +16,7 @@ from flask_uow.sql.expressions import (
 )
 from flask_uow.sql.nodes import NO_OPTIONS, Executable
 from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.selectable import ColumnCollection, FromClause
 from flask_uow.sql.types import ARRAY, NULLTYPE, TypeEngine, to_instance, type_for_value
 
 __all__ = ["TextClause", "TextColumn", "TextualSelect", "text"]
@@ -27,13 +28,15 @@ _TOKENS = re.compile(
     | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/ | :: | \\: | (?<![\w:]):(?P<name>[A-Za-z_]\w*)""",
     re.VERBOSE | re.DOTALL,
 )
-_READS = re.compile(r"\s*(?:SELECT|VALUES|EXPLAIN|SHOW|TABLE|PRAGMA)\b", re.IGNORECASE)
-_WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
+# what may stand before the first word of a statement: comments, and brackets around a query
+_BEFORE = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
+_READS = re.compile(_BEFORE + r"(?:SELECT|VALUES|EXPLAIN|SHOW|TABLE|PRAGMA)\b", re.IGNORECASE | re.DOTALL)
+_WITH = re.compile(_BEFORE + r"WITH\b", re.IGNORECASE | re.DOTALL)
 _WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|MERGE)\b", re.IGNORECASE)
 _LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
 # from IN on to a parameter in its brackets
 _IN_BRACKETS = re.compile(r"\bIN\s*\(([^()]*)\Z", re.IGNORECASE)
-_A_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH|TABLE)\b", re.IGNORECASE)
+_A_QUERY = re.compile(_BEFORE + r"(?:SELECT|VALUES|WITH|TABLE)\b", re.IGNORECASE | re.DOTALL)
 # a second statement, or rows that go into a table of their own
 _MORE_THAN_A_QUERY = re.compile(r";\s*\S|\bINTO\b", re.IGNORECASE)
 
@@ -65,8 +68,11 @@ class TextClause(Executable, ColumnElement[Any]):
     @property
     def is_query(self) -> bool:
         """True for a text that is surely one query and nothing else, so that its rows can be fetched page by page."""
-        text = self.text
-        return bool(_A_QUERY.match(text)) and not (_WRITES.search(text) or _MORE_THAN_A_QUERY.search(text))
+        begins = _A_QUERY.match(self.text)
+        if begins is None:
+            return False
+        rest = self.text[begins.end() :]
+        return not (_WRITES.search(rest) or _MORE_THAN_A_QUERY.search(rest))
 
     @property
     def precedence(self) -> int:
@@ -86,6 +92,10 @@ class TextClause(Executable, ColumnElement[Any]):
             found.append(opened is not None and _A_QUERY.match(opened.group(1)) is None)
             before += piece if isinstance(piece, str) else "?"
         return tuple(found)
+
+    def as_from(self) -> TextFrom:
+        """Return the text as an element of FROM: ``select(text("*")).select_from(text("authors"))``."""
+        return TextFrom(self)
 
     def bindparams(self, *parameters: BindParameter[Any], **values: Any) -> TextClause:
         """Return the text with values (and types) given to its parameters.
@@ -117,6 +127,27 @@ class TextClause(Executable, ColumnElement[Any]):
             column.__clause_element__() if hasattr(column, "__clause_element__") else column for column in columns
         ]
         return TextualSelect(self, (*known, *(TextColumn(name, to_instance(type_)) for name, type_ in types.items())))
+
+
+class TextFrom(FromClause):
+    """SQL text in FROM; nothing is known of its columns."""
+
+    __slots__ = ("element",)
+    __visit_name__ = "text_from"
+
+    def __init__(self, element: TextClause) -> None:
+        self.element = element
+
+    @property
+    def c(self) -> ColumnCollection:
+        return ColumnCollection(f"the text {self.element.text!r}")
+
+    @property
+    def description(self) -> str:
+        return f"the text {self.element.text!r}"
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element,)
 
 
 def _as_list(parameter: BindParameter[Any]) -> BindParameter[Any]:

@@ -405,6 +405,7 @@ class VocabularyTypes:
         self.over = flask_uow.over
         self.polymorphic_union = flask_uow.polymorphic_union
         self.query_expression = flask_uow.query_expression
+        self.quoted_name = flask_uow.quoted_name
         self.raiseload = flask_uow.raiseload
         self.reconstructor = flask_uow.reconstructor
         self.registry = flask_uow.registry

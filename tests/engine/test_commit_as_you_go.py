@@ -12,7 +12,7 @@ import pytest
 from flask_uow import Session
 from flask_uow.engine import Connection, Engine, RawConnection
 from flask_uow.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError, ResourceClosedError
-from flask_uow.sql import Column, Integer, MetaData, Table, insert, select
+from flask_uow.sql import Column, Integer, MetaData, Table, insert, literal, select
 from tests.statements import StatementLog
 
 metadata = MetaData()
@@ -346,3 +346,28 @@ def test_inside_rolled_back_a_raw_connection_is_undone_as_well(engine: Engine, m
             raw.rollback()
         assert stored(engine) == [1]
     assert stored(engine) == []
+
+
+def test_a_detached_connection_is_no_part_of_the_pool_any_more(engine: Engine) -> None:
+    pool = engine.pool
+    connection = engine.connect()
+    raw = connection.connection.driver_connection
+    before = pool.checked_out()
+    connection.detach()
+    connection.detach()
+    assert pool.checked_out() == before - 1
+    assert connection.scalar(select(literal(1))) == 1
+    connection.close()
+    with engine.connect() as another:
+        assert another.connection.driver_connection is not raw
+    assert pool.checked_out() == before - 1
+    with pytest.raises(ResourceClosedError):
+        connection.detach()
+
+
+def test_the_isolation_level_of_transactions_that_ask_for_none_is_told(engine: Engine) -> None:
+    expected = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "READ COMMITTED"
+    with engine.connect() as connection:
+        assert connection.default_isolation_level == expected
+        connection.execution_options(isolation_level="SERIALIZABLE")
+        assert connection.default_isolation_level == expected

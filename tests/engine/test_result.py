@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gc
 import pickle
 import sys
@@ -21,7 +22,19 @@ from flask_uow.exc import (
     ResourceClosedError,
 )
 from flask_uow.orm import exc as orm_exc
-from flask_uow.sql import literal, select, text, union_all
+from flask_uow.sql import (
+    Column,
+    Date,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    literal,
+    literal_column,
+    select,
+    text,
+    union_all,
+)
 from tests.statements import StatementLog
 
 THREE = "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, 'c' ORDER BY 1"
@@ -454,3 +467,99 @@ def test_a_streamed_result_can_be_closed_when_its_connection_is_gone(
     assert unraisable == []
     connection.close()
     assert fetch(engine, "SELECT 1 AS n").scalar() == 1
+
+
+def test_columns_that_are_called_alike_are_told_apart_by_the_column_itself(engine: Engine) -> None:
+    metadata = MetaData()
+    author = Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String))
+    book = Table("book", metadata, Column("id", Integer, primary_key=True), Column("db_title", String, key="title"))
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(author.insert(), {"id": 1, "name": "Ann"})
+        connection.execute(book.insert(), {"id": 20, "title": "One"})
+    statement = select(author, book).where(author.c.id == 1, book.c.id == 20)
+    with engine.connect() as connection:
+        # the second time by what was kept of the first
+        for _ in range(2):
+            row = connection.execute(statement).one()
+            assert (row._mapping[author.c.id], row._mapping[book.c.id]) == (1, 20)
+            assert row._mapping[book.c.title] == "One"
+            assert author.c.id in row._mapping
+            assert book.c.id in row._mapping
+            assert pickle.loads(pickle.dumps(row)) == row
+            assert connection.scalars(select(author.c.id, book.c.id)).all() == [1]
+            assert connection.execute(select(author.c.id, book.c.id)).scalars(book.c.id).all() == [20]
+            chosen = connection.execute(statement).columns(book.c.id, author.c.name, author.c.id)
+            assert chosen.keys() == ("id_1", "name", "id")
+            picked = chosen.one()
+            assert (picked, picked._mapping[author.c.id], picked._mapping[book.c.id]) == ((20, "Ann", 1), 1, 20)
+            streamed = connection.execute(statement, execution_options={"yield_per": 1})
+            assert [row._mapping[book.c.id] for row in streamed] == [20]
+        other, third = author.alias("other"), author.alias("third")
+        for _ in range(2):
+            found = connection.execute(
+                select(other.c.id, (third.c.id + 5).label("id_2"), third.c.name, author.c.id)
+            ).one()
+            assert (found._mapping[other.c.id], found._mapping[author.c.id]) == (1, 1)
+            twice = connection.execute(select(other.c.id, author.c.id, author.c.id)).one()
+            assert twice._mapping[other.c.id] == 1
+            with pytest.raises(InvalidRequestError, match="several columns 'id'"):
+                _ = twice._mapping[author.c.id]
+        # of two aliases without a name nobody knows in a statement that was compiled for others
+        one, two = author.alias(), author.alias()
+        connection.execute(select(one.c.id, two.c.id)).one()
+        one, two = author.alias(), author.alias()
+        with pytest.raises(InvalidRequestError, match="several columns 'id'"):
+            _ = connection.execute(select(one.c.id, two.c.id)).one()._mapping[two.c.id]
+
+
+def test_the_names_of_columns_compare_with_lists_and_know_columns(engine: Engine) -> None:
+    thing = Table("thing", MetaData(), Column("id", Integer, primary_key=True), Column("name", String))
+    thing.create(engine)
+    with engine.connect() as connection:
+        for options in ({}, {"yield_per": 5}):
+            keys = connection.execute(select(thing), execution_options=options).keys()
+            assert keys == ["id", "name"]
+            assert keys == ("id", "name")
+            assert keys != ["name", "id"]
+            assert keys != "id"
+            assert (thing.c.id in keys, "name" in keys, "nothing" in keys, 5 in keys) == (True, True, False, False)
+            assert hash(keys) == hash(("id", "name"))
+        assert connection.execute(select(thing)).mappings().keys() == ["id", "name"]
+
+
+@pytest.mark.parametrize("options", [{}, {"yield_per": 2}])
+def test_yield_per_of_a_result_is_the_size_of_its_partitions(engine: Engine, options: dict[str, int]) -> None:
+    with engine.connect() as connection:
+        for take in (lambda r: r, lambda r: r.scalars(), lambda r: r.mappings()):
+            result = take(connection.execute(text(THREE), execution_options=options)).yield_per(1)
+            assert [len(part) for part in result.partitions()] == [1, 1, 1]
+            result = take(connection.execute(text(THREE), execution_options=options)).yield_per(1)
+            assert [len(part) for part in result.partitions(3)] == [3]
+            with pytest.raises(ArgumentError, match="positive size"):
+                result.yield_per(0)
+
+
+def test_text_among_the_columns_may_stand_for_several(engine: Engine) -> None:
+    thing = Table("thing", MetaData(), Column("id", Integer, primary_key=True), Column("day", Date))
+    thing.create(engine)
+    day = dt.date(2020, 2, 2)
+    with engine.connect() as connection:
+        connection.execute(thing.insert(), {"id": 1, "day": day})
+        for star in (text("*"), literal_column("thing.*"), text("id, day")):
+            for options in ({}, {"yield_per": 5}):
+                result = connection.execute(select(star).select_from(thing), execution_options=options)
+                assert result.keys() == ["id", "day"]
+                assert result.one()[0] == 1
+        # those beside it keep their types
+        row = connection.execute(select(thing.c.day.label("first"), text("thing.*"), thing.c.day.label("last"))).one()
+        assert (row.first, row.id, row.last) == (day, 1, day)
+        found = connection.execute(
+            select(text("coalesce(id, 0)"), literal_column("coalesce(id, 0)", Integer)).select_from(thing)
+        )
+        assert found.one() == (1, 1)
+        assert connection.execute(select(text("id")).select_from(text("thing")).order_by("id")).scalars().all() == [1]
+        assert connection.execute(select(text("*")).select_from(text("thing AS t")).where(text("t.id = 1"))).keys() == [
+            "id",
+            "day",
+        ]

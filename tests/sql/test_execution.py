@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_uow import Connection, DataError, Engine, IntegrityError, InvalidRequestError
+from flask_uow import ArgumentError, Connection, DataError, Engine, IntegrityError, InvalidRequestError
 from flask_uow.sql import (
     CheckConstraint,
     Column,
@@ -23,13 +23,17 @@ from flask_uow.sql import (
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     case,
     cast,
+    column,
     delete,
+    desc,
     exists,
     func,
     insert,
     literal,
+    or_,
     select,
     text,
     union,
@@ -316,3 +320,73 @@ def test_tables_that_refer_to_each_other_are_created_and_dropped(engine: Engine)
     metadata.drop_all(engine)
     with engine.connect() as connection:
         assert connection.table_names() == []
+
+
+def test_a_call_of_a_function_is_a_statement(engine: Engine, connection: Connection, schema: Schema) -> None:
+    person = schema.person
+    assert connection.execute(func.count(person.c.id)).scalar() == 3
+    assert connection.scalar(func.max(person.c.age)) == 50
+    assert connection.scalars(func.lower("ABC")).all() == ["abc"]
+    assert connection.execute(func.lower(bindparam("x")), {"x": "ABC"}).scalar_one() == "abc"
+    assert connection.execute(func.lower("ABC"), execution_options={"yield_per": 5}).scalar_one() == "abc"
+    for wrong in (person, person.c.id, case((person.c.id == 1, 2)), func.count(person.c.id).over()):
+        with pytest.raises(ArgumentError, match=r"Wrap a class or a table in select\(\)"):
+            connection.execute(wrong)
+
+
+def test_the_rows_of_a_function_without_known_columns(engine: Engine, connection: Connection) -> None:
+    if engine.dialect.name == "sqlite":
+        rows = func.json_each("[5, 6]").alias("found")
+        assert connection.execute(select(column("value")).select_from(rows).order_by("value")).all() == [(5,), (6,)]
+        found = connection.execute(select(column("value")).select_from(func.json_each("[7]")))
+        assert found.all() == [(7,)]
+        return
+    for name in ("n", None):
+        rows = func.generate_series(1, 3).alias(name)
+        assert connection.scalars(select(rows.column).where(rows.column > 1).order_by(rows.column)).all() == [2, 3]
+        assert connection.scalars(select(rows).order_by(desc(rows.column))).all() == [3, 2, 1]
+    assert connection.scalars(select(rows.c.generate_series).limit(1)).all() == [1]
+    assert connection.scalars(select(text("*")).select_from(func.pg_catalog.generate_series(1, 2))).all() == [1, 2]
+    with pytest.raises(ArgumentError, match=r"got no column"):
+        func.generate_series(1, 2).table_valued()
+
+
+def test_parameters_take_their_values_from_functions_and_may_be_nobody_elses(
+    connection: Connection, schema: Schema
+) -> None:
+    person, item = schema.person, schema.item
+    ages = iter((50, 30, 0))
+    statement = select(person.c.name).where(person.c.age == bindparam("age", callable_=lambda: next(ages)))
+    assert [connection.scalar(statement) for _ in range(2)] == ["ann", "bob"]
+    assert connection.scalar(statement, {"age": 20}) == "100%"
+    # it goes the way of the column's values
+    price = bindparam("price", callable_=lambda: Decimal("9.99"))
+    assert connection.scalar(select(func.count(item.c.id)).where(item.c.price <= price)) == 2
+    either = select(person.c.name).where(
+        or_(person.c.age == bindparam("age", 50, unique=True), person.c.age == bindparam("age", 30, unique=True))
+    )
+    assert connection.scalars(either.order_by(person.c.id)).all() == ["ann", "bob"]
+    needed = select(person.c.name).where(person.c.age == bindparam("age", 50, required=True))
+    with pytest.raises(InvalidRequestError, match="no value was given"):
+        connection.execute(needed)
+    assert connection.scalar(needed, {"age": 30}) == "bob"
+    optional = select(person.c.name).where(person.c.age == bindparam("age", required=False, literal_execute=True))
+    assert (connection.scalar(optional), connection.scalar(optional, {"age": 30})) == (None, "bob")
+    with pytest.raises(ArgumentError, match="Pass one of them"):
+        bindparam("age", 5, callable_=lambda: 5)
+    with pytest.raises(ArgumentError, match="unique=True"):
+        bindparam("age", unique=True)
+
+
+def test_texts_with_a_comment_before_them_read_and_stream_as_others(engine: Engine, connection: Connection) -> None:
+    for before in ("-- which\n ", "/* a; b */ ", " -- one\n/* two */ -- three\n"):
+        statement = text(f"{before}SELECT id FROM person ORDER BY id")
+        assert not statement.is_write
+        result: Any = connection.execute(statement, execution_options={"stream_results": True})
+        assert type(result).__name__ == "StreamedRowResult"
+        assert result.scalars().all() == [1, 2, 3]
+        assert text(f"{before}UPDATE person SET age = 1").is_write
+        assert text(f"{before}WITH x AS (SELECT 1) DELETE FROM person").is_write
+    if engine.dialect.name == "postgresql":
+        streamed: Any = connection.execute(text("(SELECT 1) UNION (SELECT 1)"), execution_options={"yield_per": 1})
+        assert streamed.all() == [(1,)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,6 +57,7 @@ from flask_uow.sql import (
     UniqueConstraint,
     func,
     insert,
+    quoted_name,
     select,
     sort_tables,
     text,
@@ -553,3 +555,32 @@ def test_tables_are_written_out_in_standard_sql() -> None:
     assert str(CreateTable(table)).split("(", 1)[1].split() == [
         "a", "VARCHAR(5),", "b", "NUMERIC(5,", "2),", "c", "BIGINT,", "d", "VARCHAR(2)", ")",
     ]  # fmt: skip
+
+
+def test_a_foreign_key_names_a_column_by_its_key_or_by_its_name_in_the_database() -> None:
+    metadata = MetaData()
+    town = Table("town", metadata, Column("db_code", String, key="code"), Column("other", String, key="db_code"))
+    by_key = ForeignKey("town.db_code")
+    by_name = ForeignKey("town.db_code", link_to_name=True)
+    house = Table("house", metadata, Column("a", String, by_key), Column("b", String, by_name), Column("c", String),
+                  ForeignKeyConstraint(["c"], ["town.db_code"], link_to_name=True))  # fmt: skip
+    assert by_key.column is town.c.db_code
+    assert by_name.column is town.c.code
+    assert house.c.c.foreign_keys[0].column is town.c.code
+    copied = MetaData()
+    town.to_metadata(copied)
+    assert house.to_metadata(copied).c.b.foreign_keys[0].column is copied.tables["town"].c.code
+
+
+def test_a_column_takes_its_default_and_its_quoting_under_other_names() -> None:
+    with_default = Column("age", Integer, insert_default=5)
+    assert with_default.default is not None
+    assert with_default.default.arg == 5
+    with pytest.raises(ArgumentError, match="insert_default"):
+        Column("age", Integer, default=4, insert_default=5)
+    assert (Column("Age", Integer, quote=True).name, Column("Age", Integer, quote=False).name) == ("Age", "age")
+    name = quoted_name("MixedCase", False)
+    assert (name, name.quote) == ("mixedcase", False)
+    assert quoted_name("MixedCase", True) == "MixedCase"
+    again = pickle.loads(pickle.dumps(name))
+    assert (again, again.quote) == (name, False)

@@ -322,6 +322,13 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         """Return True when a transaction of that level opens at its first statement even if that only reads."""
 
+    def default_isolation_level(self, look_up: Callable[[str], list[tuple[Any, ...]]]) -> str:
+        """Return the isolation level of transactions that ask for none.
+
+        :param look_up: sends a question to the database.
+        """
+        return "SERIALIZABLE"
+
     def statement_timeout(self, setup: Sequence[str], otherwise: float | None = None) -> float | None:
         """Return the statement time-out in seconds that statements of a transaction's setup ask for; None for none.
 

@@ -420,6 +420,9 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         level = f" ISOLATION LEVEL {isolation_level}" if isolation_level is not None else ""
         return f"BEGIN{level}{' READ ONLY' if read_only else ''}"
 
+    def default_isolation_level(self, look_up: Callable[[str], list[tuple[Any, ...]]]) -> str:
+        return str(look_up("SHOW default_transaction_isolation")[0][0]).upper()
+
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         # BEGIN travels with the statement, so that a read pays nothing for it
         return True

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.sql.text import text
 
 if TYPE_CHECKING:
     from flask_uow.orm.query import Query
     from flask_uow.sql.typed import Statement
 
 __all__ = [
-    "MapperArgument", "Options", "OrmStatement", "check_arguments", "joined_arguments", "refuse_token", "with_options",
+    "MapperArgument", "Options", "OrmStatement", "check_arguments", "joined_arguments", "refuse_token",
 ]  # fmt: skip
 
 Options = Mapping[str, Any] | None
@@ -71,17 +70,3 @@ def joined_arguments(
     arguments = {**bind_arguments, **kw}
     chosen = arguments.pop("mapper", None)
     return (mapper if mapper is not None else chosen), arguments
-
-
-def with_options(statement: object, options: Mapping[str, Any]) -> Any:
-    """Return a statement (or SQL text, or a Query) with execution options.
-
-    :raises ArgumentError: for something that takes none.
-    """
-    made = text(statement) if isinstance(statement, str) else statement
-    add = getattr(made, "execution_options", None)
-    if add is None:
-        raise ArgumentError(
-            f"execution_options= was given for {made!r}, which takes none. Give them to a statement: select(), insert(), update(), delete()."
-        )
-    return add(**options)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult, StreamedRowResult
+from flask_uow.engine.executing import with_options
 from flask_uow.exc import ArgumentError, NoResultFound
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
@@ -31,7 +32,6 @@ from flask_uow.orm.session.arguments import (
     OrmStatement,
     joined_arguments,
     refuse_token,
-    with_options,
 )
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.orm_execute import told_of
@@ -40,6 +40,7 @@ from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.sequences import Sequence as SchemaSequence
@@ -307,6 +308,8 @@ class ExecutingSession(TransactionalSession):
                 names, rows = self._load_now(clause, params, mapper or found, kw, "rows")
                 return Result(rows, names, -1)
             clause = with_class_criteria(clause)
+        elif isinstance(clause, FunctionElement):
+            return self.execute_untold(clause.select(), params, mapper, kw, autoflush)
         if autoflush:
             # of any other statement nobody knows whether it reads what is pending: a subquery may be about a class, or SQL text
             self.autoflush_now(statement=clause)

@@ -18,7 +18,7 @@ from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import Alias, FromClause, Join, TableSample
 from flask_uow.sql.subqueries import CTE, Lateral, Subquery
 from flask_uow.sql.table_functions import TableFunction
-from flask_uow.sql.text import TextualSelect
+from flask_uow.sql.text import TextFrom, TextualSelect
 from flask_uow.sql.types import NULLTYPE, TypeEngine
 
 __all__ = ["SelectCompiler"]
@@ -339,6 +339,9 @@ class SelectCompiler(ExpressionCompiler):
     def refuse_writing_cte(self, cte: CTE) -> None:
         """Refuse INSERT, UPDATE and DELETE as a common table expression, where the database does not take them."""
 
+    def visit_text_from(self, node: TextFrom) -> str:
+        return self.process(node.element)
+
     def visit_join(self, join: Join) -> str:
         right = self.process(join.right)
         if join.right.__visit_name__ == "join":
@@ -359,6 +362,11 @@ def _refuse_unknown_names(select: SelectBase, froms: list[Any], criteria: tuple[
     selected = select.result_columns()
     if any(column.__visit_name__ in ("text", "literal_column") for _, column in selected):
         # SQL text may name its columns as it likes
+        return
+    if any(
+        part.__visit_name__ in ("text_from", "table_function") for element in froms for part in element.from_objects()
+    ):
+        # as may a function
         return
     known = {name for name, _ in selected}
     known.update(column.name for element in froms for part in element.from_objects() for column in part.c)

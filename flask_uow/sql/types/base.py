@@ -156,6 +156,10 @@ class TypeEngine(Generic[T]):
         made.cache_key = key
         return made
 
+    def copy(self) -> Self:
+        """Return a copy of the type."""
+        return copy(self)
+
     def coerce_compared_value(self, op: object, value: Any) -> TypeEngine[Any]:
         """Return the type for a plain value that stands beside an expression of this type; :meth:`coerce_compared` under SQLAlchemy's name.
 

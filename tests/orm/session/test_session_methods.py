@@ -26,6 +26,7 @@ from flask_uow import (
     UnboundExecutionError,
     UnmappedInstanceError,
     create_session,
+    func,
     inspect,
     make_transient,
     mapper,
@@ -579,3 +580,18 @@ def test_info_holds_notes_of_the_application_for_one_session(tables: Engine) -> 
     scoped.remove()
     assert scoped.info == {"user": 5}
     scoped.remove()
+
+
+def test_a_session_executes_a_call_of_a_function_and_flushes_before(session: Session) -> None:
+    session.add_all([User(name="ed", email="e"), User(name="wendy", email="w")])
+    assert session.scalar(func.count(User.id)) == 2
+    assert session.execute(func.max(User.name)).scalar_one() == "wendy"
+    assert session.scalars(func.lower("A"), execution_options={"autoflush": False}).all() == ["a"]
+
+
+def test_rows_of_a_session_tell_attributes_of_one_name_apart(session: Session) -> None:
+    saved(session, User(id=1, name="ed", email="e", posts=[Post(id=5, title="p")]))
+    for _ in range(2):
+        row = session.execute(select(User.id, Post.id).join(Post)).one()
+        assert (row._mapping[User.id], row._mapping[Post.id]) == (1, 5)
+        assert session.execute(select(User.id, Post.id).join(Post)).scalars(Post.id).all() == [5]

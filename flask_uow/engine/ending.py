@@ -1,0 +1,133 @@
+"""How the transaction of a connection ends: committed, rolled back, prepared; and what becomes of its savepoints.
+
+Base of :class:`flask_uow.engine.connection.Connection`, which begins transactions. :class:`flask_uow.engine.transaction.Transaction` calls what
+is here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from flask_uow.engine.gate import FAILED, LOST, PREPARED
+from flask_uow.engine.sending import SendingConnection
+from flask_uow.exc import DBAPIError
+
+if TYPE_CHECKING:
+    from flask_uow.engine.transaction import NestedTransaction, Transaction
+
+__all__ = ["EndingConnection"]
+
+
+class EndingConnection(SendingConnection):
+    """A connection whose transactions come to their end."""
+
+    __slots__ = ()
+
+    def _commit_root(self, transaction: Transaction) -> None:
+        try:
+            if self._gate is not None and self._gate.refusal is not None:
+                self._refuse(self._gate)
+            if self._has_begun:
+                self._commit_now(transaction)
+        except BaseException:
+            self._rollback_root(transaction)
+            raise
+        self._end_stack()
+
+    def _commit_now(self, transaction: Transaction) -> None:
+        start = time.perf_counter()
+        try:
+            if transaction.commit_limit is None:
+                self.dialect.commit(self._cursor)
+            else:
+                self.dialect.commit_within(self._cursor, transaction.commit_limit)
+        except self.dialect.errors as error:
+            self._fail_to_commit(error, transaction.is_read_only)
+        self._has_begun = False
+        if self._listeners.after_execute:
+            self._notify("COMMIT", time.perf_counter() - start, "transaction")
+
+    def end_savepoints(self) -> None:
+        """Make what was done in savepoints part of the transaction, which is to be prepared.
+
+        :raises InvalidRequestError: where the database has given the transaction up.
+        :raises ResourceClosedError: where the connection is gone.
+        """
+        if len(self._stack) > 1:
+            self._end_stack(1)
+        if self._gate is not None and self._gate.refusal is not None:
+            self._refuse(self._gate)
+
+    def rest_prepared(self) -> None:
+        """Send nothing more before the transaction that is prepared has ended: the database is in none any more."""
+        self._has_begun = False
+        self._gate = PREPARED
+
+    def leave_prepared(self) -> bool:
+        """Be in no transaction any more, without a word to the database about the one that is prepared; return False where it is out of reach."""
+        self._end_stack()
+        if self._gate is PREPARED:
+            self._gate = None
+        return self._gate is not LOST and self._record is not None
+
+    @contextmanager
+    def between_transactions(self) -> Iterator[Self]:
+        """Give the connection, for transactions of its own, while the one that it is in is prepared."""
+        if self._gate is not PREPARED:
+            yield self
+            return
+        stack, self._stack, self._gate = self._stack, [], None
+        try:
+            yield self
+        finally:
+            self._stack = stack
+            # a connection that was lost meanwhile stays so
+            self._gate = PREPARED if self._gate is None else self._gate
+
+    def _rollback_root(self, transaction: Transaction) -> None:
+        record = self._record
+        self._end_stack()
+        has_begun, self._has_begun = self._has_begun, False
+        if record is None or record.broken:
+            return
+        self._gate = None
+        # a COMMIT that failed has ended the transaction already, as does an error of some kinds on SQLite
+        if has_begun and self.dialect.in_transaction(record.raw):
+            try:
+                self._send_transaction_sql("ROLLBACK")
+            except DBAPIError as error:
+                # with the connection gone the database rolls back by itself
+                if not error.connection_invalidated:
+                    raise
+
+    def _release_savepoint(self, nested: NestedTransaction) -> None:
+        self.run_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
+        self._end_stack(self._stack.index(nested))
+        self._has_written = self._has_written or nested.had_written
+
+    def _rollback_to_savepoint(self, nested: NestedTransaction) -> None:
+        self._end_stack(self._stack.index(nested))
+        self._has_written = nested.had_written
+        record = self._record
+        if record is None or record.broken or self._gate is FAILED:
+            # the whole transaction is gone, and the outer rollback says so
+            return
+        self._send_transaction_sql(f"ROLLBACK TO SAVEPOINT {nested.name}")
+        # ROLLBACK TO leaves the savepoint itself in place
+        self._send_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
+
+    def _end_stack(self, start: int = 0) -> None:
+        """Mark the transaction at a place of the stack, and everything within it, as ended."""
+        stack = self._stack
+        for transaction in stack[start:]:
+            transaction.is_active = False
+            if transaction.commit_limit is not None:
+                self._cursor = self.dialect.untimed(self._cursor)
+        del stack[start:]
+        gate = self._gate
+        # BEGIN has never gone out, and is not due any more
+        if gate is not None and gate.refusal is None and not stack:
+            self._gate = None
