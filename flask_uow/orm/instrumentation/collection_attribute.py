@@ -126,14 +126,17 @@ class CollectionAttribute(RelationshipAttribute):
         """Check an object that is to be put into a collection, and return the one that the listeners make of it.
 
         :raises InvalidRequestError: when the object that the collection belongs to is gone without ever having had a row, as in
-            ``User().posts.append(post)``, and the item is in a Session, which would not save that.
+            ``User().posts.append(post)``, and the item is in a Session, which would not save that; when the item is in another Session.
         """
         admitted = self.check(item)
         owner = collection.__uow_owner__
-        if owner is not None and owner() is None and owner.row_key is None:
-            state = admitted.__dict__.get(STATE)
-            if state is not None and state.owner is not None:
-                raise self._outlived("had no row")
+        if owner is not None:
+            if owner.owner is not None:
+                self.refuse_stranger(owner, admitted)
+            elif owner() is None and owner.row_key is None:
+                state = admitted.__dict__.get(STATE)
+                if state is not None and state.owner is not None:
+                    raise self._outlived("had no row")
         if self.listeners is None and not self.is_exclusive:
             return admitted
         parent = collection.__uow_parent__()
@@ -162,6 +165,8 @@ class CollectionAttribute(RelationshipAttribute):
         for number, item in enumerate(items):
             if type(item) is not target:
                 item = items[number] = self.check(item)
+            if state.owner is not None:
+                self.refuse_stranger(state, item)
             if is_exclusive:
                 self.claim_for_both(obj, item)
             if listeners is not None and id(item) not in had:

@@ -12,6 +12,7 @@ from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state
 from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.state.proxies import real_object, real_value
+from flask_uow.orm.state.session_objects import in_another_session
 from flask_uow.orm.symbols import NO_VALUE, PARENTS, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement
 
@@ -184,8 +185,40 @@ class RelationshipAttribute(Attribute):
                     session.objects.bring_along(obj)
         elif own_owner is not None and other_owner is not None:
             session = own_owner.session_ref()
-            if session is not None and session.objects.deleted:
+            if own_owner.session_ref is not other_owner.session_ref:
+                self._cascade_from_the_gone(obj, item, session, other_owner.session_ref())
+            elif session is not None and session.objects.deleted:
                 self._take_back_deleted(session, obj, item)
+
+    def _cascade_from_the_gone(
+        self, obj: MappedObject, item: MappedObject, session: Session | None, other: Session | None
+    ) -> None:
+        """Put one of two objects into the Session of the other one, where its own is gone without having been closed."""
+        reverse = self.reverse.relationship if self.reverse is not None else None
+        if other is None and session is not None and self.relationship.cascade.save_update:
+            session.objects.bring_along(item)
+        elif session is None and other is not None and reverse is not None and reverse.cascade.save_update:
+            other.objects.bring_along(obj)
+
+    def refuse_stranger(self, own: InstanceState | None, item: MappedObject) -> None:
+        """Refuse to relate objects of different Sessions, where the cascade save-update would put one into the Session of the other.
+
+        :param own: the state of the object that has the attribute.
+        :raises InvalidRequestError: naming the one that would have to come along.
+        """
+        if own is None or own.owner is None:
+            return
+        other = item.__dict__.get(STATE)
+        if other is None or other.owner is None or other.owner.session_ref is own.owner.session_ref:
+            return
+        session, holder = own.session, other.session
+        # a Session that is gone, and was not closed, holds nothing
+        if session is None or holder is None:
+            return
+        if self.relationship.cascade.save_update:
+            raise in_another_session(item, other, holder)
+        if self.reverse is not None and self.reverse.relationship.cascade.save_update:
+            raise in_another_session(own.obj, own, session)
 
     def _take_back_deleted(self, session: Session, obj: MappedObject, item: MappedObject) -> None:
         """Unmark an object that is to be deleted, when one that owns it (by the cascade delete) and stays has got it."""
@@ -305,7 +338,9 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             if type(value) is not self.relationship.target_class and (value := real_value(value)) is not None:
                 value = self.check(value)
             if value is not None:
-                self.claim(obj, value)
+                if self.is_exclusive:
+                    self.claim(obj, value)
+                self.refuse_stranger(obj.__dict__.get(STATE), value)
         old = self.current(obj)
         values = obj.__dict__
         wanted = self.relationship.active_history or (self.listeners is not None and self.listeners.active_history)

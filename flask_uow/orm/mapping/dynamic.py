@@ -265,6 +265,7 @@ class DynamicAttribute(RelationshipAttribute):
     def put_in(self, obj: MappedObject, item: object) -> None:
         """Put an object in, as the user does."""
         related = self.check(item)
+        self.refuse_stranger(obj.__dict__.get(STATE), related)
         if self.listeners is not None:
             related = real_object(self.listeners.append(obj, ensure_state(obj), related, self))
         self._note(obj, related, added=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.state.accounts import Accounts
 
-__all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted"]
+__all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted", "in_another_session"]
 
 
 _NO_HOOKS = Hooks(SessionExtension, None, SESSION_EVENTS)
@@ -244,7 +244,7 @@ class SessionObjects:
                 return obj
             holder = owner.session_ref()
             if holder is not None:
-                raise _in_another_session(obj, state, holder)
+                raise in_another_session(obj, state, holder)
         hooks = self.hooks
         if hooks.before_attach:
             self.tell("before_attach", obj)
@@ -478,7 +478,7 @@ class SessionObjects:
         return sum(1 for state in waiting if state() is None)
 
 
-def _in_another_session(obj: MappedObject, state: InstanceState, holder: object) -> InvalidRequestError:
+def in_another_session(obj: MappedObject, state: InstanceState, holder: object) -> InvalidRequestError:
     """Return the error for an object that another Session holds; it names the one that came there first, where a relationship has taken it along."""
     if state.row_key is None:
         for prop in type(obj).__mapper__.relationships.values():
