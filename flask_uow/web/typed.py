@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar, overload
 
 from flask_uow.engine.rows import TypedRow
 from flask_uow.orm import DeclarativeBase as OrmBase
-from flask_uow.orm import ScopedSession
+from flask_uow.orm import ScopedSession, Session
 from flask_uow.sql import ColumnElement
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, Item
 from flask_uow.web.query import Query
@@ -37,7 +37,7 @@ class ModelAttribute:
     Model: type[DeclarativeBase]
 
 
-class QueryingSession(ScopedSession):
+class QueryingSession(ScopedSession[Session]):
     """``db.session``, whose queries are those of a Flask app."""
 
     @overload

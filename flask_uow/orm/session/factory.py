@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from flask_uow.orm.session.session import Session
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_session", "sessionmaker"]
 
-S = TypeVar("S", bound=Session)
+S_co = TypeVar("S_co", bound=Session, covariant=True)
 
 
 class _Begin:
@@ -42,78 +42,91 @@ def _begun(make: Callable[[], Session]) -> Iterator[Session]:
         yield session
 
 
+class _MadeClasses(type):
+    """Has ``isinstance(Maker, sessionmaker)`` tell the classes that it has made."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, type) and issubclass(instance, Session) and hasattr(instance, "configured")
+
+
 if TYPE_CHECKING:
 
-    class SessionFactory(Protocol[S]):
-        """The result of :func:`sessionmaker`, to a type checker: a class whose objects are Sessions with these arguments."""
+    class sessionmaker(Generic[S_co]):  # noqa: N801
+        """Make a subclass of Session; to a type checker an object that makes Sessions."""
 
         kw: dict[str, Any]
-        class_: type[S]
+        class_: type[S_co]
 
-        def __call__(self, **given: Any) -> S: ...
-        def begin(self) -> AbstractContextManager[S]: ...
+        @overload
+        def __new__(
+            cls,
+            bind: Engine | Connection | None = None,
+            class_: None = None,
+            autoflush: bool = True,
+            autocommit: bool = False,
+            expire_on_commit: bool = True,
+            *,
+            info: Mapping[Any, Any] | None = None,
+            **kwargs: Any,
+        ) -> sessionmaker[Session]: ...
+        @overload
+        def __new__(
+            cls,
+            bind: Engine | Connection | None = None,
+            *,
+            class_: type[S_co],
+            autoflush: bool = True,
+            autocommit: bool = False,
+            expire_on_commit: bool = True,
+            info: Mapping[Any, Any] | None = None,
+            **kwargs: Any,
+        ) -> sessionmaker[S_co]: ...
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
+        def __call__(self, **given: Any) -> S_co: ...
+        def begin(self) -> AbstractContextManager[S_co]: ...
         def configure(self, **changed: Any) -> None: ...
-        def close_all(self) -> None: ...
-        def object_session(self, instance: object) -> Session | None: ...
-        def identity_key(
-            self, class_: object = None, ident: object = None, *, instance: object = None
-        ) -> IdentityKey: ...
+        @staticmethod
+        def close_all() -> None: ...
+        @staticmethod
+        def object_session(instance: object) -> Session | None: ...
+        @staticmethod
+        def identity_key(class_: object = None, ident: object = None, *, instance: object = None) -> IdentityKey: ...
+
+else:
+
+    class sessionmaker(Generic[S_co], metaclass=_MadeClasses):  # noqa: N801
+        """Makes a subclass of Session whose objects are made with these arguments.
+
+        Keywords given to the class itself override them; ``configure()`` changes them for all Sessions made afterwards. ``with Maker.begin() as
+        session:`` opens a Session and a transaction, which is committed at the end. ``sessionmaker[MySession]`` is for annotations.
+
+        :param bind: see :class:`~flask_uow.orm.session.session.Session` for this and the others.
+        :param class_: the class to derive from instead of Session.
+        :param info: notes for each Session, to which those that are given to the class itself are added.
+        """
+
+        def __new__(
+            cls,
+            bind: Engine | Connection | None = None,
+            class_: type[Session] | None = None,
+            autoflush: bool = True,
+            autocommit: bool = False,
+            expire_on_commit: bool = True,
+            *,
+            info: Mapping[Any, Any] | None = None,
+            **kwargs: Any,
+        ) -> type[Session]:
+            kwargs.update(bind=bind, autoflush=autoflush, autocommit=autocommit, expire_on_commit=expire_on_commit)
+            if info is not None:
+                kwargs["info"] = info
+            return _configured_class(class_ if class_ is not None else Session, kwargs)
 
 
-@overload
-def sessionmaker(
-    bind: Engine | Connection | None = None,
-    class_: None = None,
-    autoflush: bool = True,
-    autocommit: bool = False,
-    expire_on_commit: bool = True,
-    *,
-    info: Mapping[Any, Any] | None = None,
-    **kwargs: Any,
-) -> SessionFactory[Session]: ...
-
-
-@overload
-def sessionmaker(
-    bind: Engine | Connection | None = None,
-    *,
-    class_: type[S],
-    autoflush: bool = True,
-    autocommit: bool = False,
-    expire_on_commit: bool = True,
-    info: Mapping[Any, Any] | None = None,
-    **kwargs: Any,
-) -> SessionFactory[S]: ...
-
-
-def sessionmaker(
-    bind: Engine | Connection | None = None,
-    class_: type[Session] | None = None,
-    autoflush: bool = True,
-    autocommit: bool = False,
-    expire_on_commit: bool = True,
-    *,
-    info: Mapping[Any, Any] | None = None,
-    **kwargs: Any,
-) -> Any:
-    """Return a subclass of Session whose objects are made with these arguments.
-
-    Keywords given to the class itself override them; ``configure()`` changes them for all Sessions made afterwards. ``with Maker.begin() as
-    session:`` opens a Session and a transaction, which is committed at the end.
-
-    :param bind: see :class:`~flask_uow.orm.session.session.Session` for this and the others.
-    :param class_: the class to derive from instead of Session.
-    :param info: notes for each Session, to which those that are given to the class itself are added.
-    """
-    kwargs.update(bind=bind, autoflush=autoflush, autocommit=autocommit, expire_on_commit=expire_on_commit)
-    if info is not None:
-        kwargs["info"] = info
-    base: type[Session] = class_ if class_ is not None else Session
-
+def _configured_class(base: type[Session], configured_with: dict[str, Any]) -> type[Session]:
     class ConfiguredSession(base):  # type: ignore[misc,valid-type]
         """A Session with configured arguments."""
 
-        configured = kw = kwargs
+        configured = kw = configured_with
         class_ = base
         begin: Any = _Begin(base.begin)
 

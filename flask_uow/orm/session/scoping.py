@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UOWDeprecationWarning, did_you_mean
 from flask_uow.orm.extensions import Hooks, hooks_of_class
@@ -15,24 +15,20 @@ from flask_uow.orm.session.present_session import PresentSession
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.session_registry import SessionRegistry
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["ScopedSession", "SessionRegistry", "scoped_session"]
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Session)
 
 
-class ScopedSession(PresentSession):
+class ScopedSession(PresentSession, Generic[S]):
     """Stands for the Session of the present scope; has every method and attribute of a Session.
 
     :param session_factory: makes Sessions: ``sessionmaker(...)``.
     :param scopefunc: returns a hashable that names the present scope; each thread is a scope when None.
     """
 
-    def __init__(
-        self, session_factory: Callable[..., Session], scopefunc: Callable[[], Hashable] | None = None
-    ) -> None:
+    def __init__(self, session_factory: Callable[..., S], scopefunc: Callable[[], Hashable] | None = None) -> None:
         self.session_factory = session_factory
         self.registry = SessionRegistry(session_factory, scopefunc)
 
@@ -50,7 +46,7 @@ class ScopedSession(PresentSession):
             " sessionmaker() or to Session itself."
         )
 
-    def __call__(self, **kwargs: Any) -> Session:
+    def __call__(self, **kwargs: Any) -> S:
         """Return the present scope's Session.
 
         :param kwargs: arguments of a Session that is made now.
@@ -61,10 +57,12 @@ class ScopedSession(PresentSession):
                 raise InvalidRequestError(
                     "the present scope has a Session already, so no arguments can be given. Call remove() first."
                 )
-            session = self.session_factory(**kwargs)
+            session: Any = self.session_factory(**kwargs)
             self.registry.set(session)
-            return session
-        return self.registry()
+        else:
+            session = self.registry()
+        made: S = session
+        return made
 
     def remove(self) -> None:
         """Close the present scope's Session, if there is one, and forget it."""
@@ -84,7 +82,7 @@ class ScopedSession(PresentSession):
             raise InvalidRequestError("this session factory cannot be configured. Make it with sessionmaker().")
         configure(**kwargs)
 
-    def query_property(self, query_cls: Callable[..., Query[Any]] | None = None) -> Any:
+    def query_property(self, query_cls: Callable[..., Query[Any]] | None = None) -> _QueryProperty:
         """Return a class attribute that makes a Query of the class it is read from: ``User.query.filter(...)``.
 
         :param query_cls: makes the query, called with the mapper and ``session=``; the Session's own class when None.
@@ -119,7 +117,9 @@ class ScopedSession(PresentSession):
         return made
 
 
-def _tie_to_scope(scoped: ScopedSession, class_: type[Any], save_on_init: bool, validate: bool) -> Callable[[], None]:
+def _tie_to_scope(
+    scoped: ScopedSession[Any], class_: type[Any], save_on_init: bool, validate: bool
+) -> Callable[[], None]:
     """Give a class the ``__init__`` and ``query`` of :meth:`ScopedSession.mapper`; return what takes them back."""
     before = {name: vars(class_)[name] for name in ("__init__", "query") if name in vars(class_)}
     own: Any = class_.__init__
@@ -154,18 +154,15 @@ def _tie_to_scope(scoped: ScopedSession, class_: type[Any], save_on_init: bool, 
 
 
 class _QueryProperty:
-    def __init__(self, session: ScopedSession, query_cls: Callable[..., Query[Any]] | None) -> None:
+    def __init__(self, session: ScopedSession[Any], query_cls: Callable[..., Query[Any]] | None) -> None:
         self._session = session
         self._query_cls = query_cls
 
-    def __get__(self, obj: object, owner: type) -> Query[Any]:
+    def __get__(self, obj: object, owner: type[T]) -> Query[T]:
         mapper = class_mapper(owner)
         session = self._session.registry()
         return self._query_cls(mapper, session=session) if self._query_cls is not None else session.query(owner)
 
 
-def scoped_session(
-    session_factory: Callable[..., Session], scopefunc: Callable[[], Hashable] | None = None
-) -> ScopedSession:
-    """Return a :class:`ScopedSession`; parameters as there."""
-    return ScopedSession(session_factory, scopefunc)
+# what programs call it, and annotate with: scoped_session[Session]
+scoped_session = ScopedSession
