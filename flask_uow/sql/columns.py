@@ -18,7 +18,7 @@ from flask_uow.sql.sequences import Computed, FetchedValue, Identity, Sequence
 from flask_uow.sql.typed import T0
 from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance
 
-__all__ = ["Column", "ColumnDefault", "FetchedValue"]
+__all__ = ["Column", "ColumnDefault", "FetchedValue", "told_apart"]
 
 T = TypeVar("T")
 
@@ -140,12 +140,41 @@ class ColumnOptions(SharedColumnOptions, total=False):
     quote: bool | None
 
 
+class NamedColumnOptions(ColumnOptions, total=False):
+    """The keyword arguments of a :class:`Column` but its type, for type checkers."""
+
+    name: str | None
+
+
+def told_apart(args: tuple[Any, ...], name: str | None, type_: object) -> tuple[str | None, object, tuple[Any, ...]]:
+    """Return the name, the type and what else the arguments of a column are, each of the former two by place or by keyword.
+
+    :raises ArgumentError: for one that is given both ways.
+    """
+    parts = [part for part in args if part is not None]
+    given_name = parts.pop(0) if parts and isinstance(parts[0], str) else None
+    given_type: object = None
+    if parts and not isinstance(parts[0], (ForeignKey, Sequence, FetchedValue, Constraint)):
+        given_type = parts.pop(0)
+    for what, by_place, by_keyword in (("name", given_name, name), ("type_", given_type, type_)):
+        if by_place is not None and by_keyword is not None:
+            raise ArgumentError(
+                f"a column got {what}={by_keyword!r}, and {by_place!r} before that. Give its {what.rstrip('_')} once."
+            )
+    return (
+        given_name if given_name is not None else name,
+        given_type if given_type is not None else type_,
+        tuple(parts),
+    )
+
+
 class Column(ColumnElement[T], Generic[T]):
     """A column of a table.
 
-    :param name: its name in the database (the declarative style takes the attribute's name when it is left out).
-    :param type_: its type; with a foreign key and no type it takes the target's.
-    :param args: :class:`ForeignKey`, :class:`Sequence`, :class:`Identity`, :class:`Computed` and :class:`CheckConstraint` objects.
+    :param args: its name and its type, in that order, each of which may be left out; then :class:`ForeignKey`, :class:`Sequence`,
+        :class:`Identity`, :class:`Computed` and :class:`CheckConstraint` objects.
+    :param name: its name in the database (the declarative style takes the attribute's name when it is left out), by keyword.
+    :param type_: its type, by keyword; with a foreign key and no type it takes the target's.
     :param primary_key: whether it is part of the primary key.
     :param nullable: whether it may be NULL; by default everything but primary keys may.
     :param unique: adds a unique constraint.
@@ -173,27 +202,38 @@ class Column(ColumnElement[T], Generic[T]):
     @overload
     def __init__(
         self: Column[T0],
-        name: str | None,
-        type_: TypeEngine[T0] | type[TypeEngine[T0]],
+        name_pos: str | None,
+        type_pos: TypeEngine[T0] | type[TypeEngine[T0]],
+        /,
         *args: Any,
-        **options: Unpack[ColumnOptions],
+        **options: Unpack[NamedColumnOptions],
     ) -> None: ...
 
     @overload
     def __init__(
-        self: Column[T0], name: TypeEngine[T0] | type[TypeEngine[T0]], *args: Any, **options: Unpack[ColumnOptions]
+        self: Column[T0],
+        type_pos: TypeEngine[T0] | type[TypeEngine[T0]],
+        /,
+        *args: Any,
+        **options: Unpack[NamedColumnOptions],
     ) -> None: ...
 
     @overload
     def __init__(
-        self: Column[Any], name: Any = None, type_: object = None, *args: Any, **options: Unpack[ColumnOptions]
+        self: Column[T0],
+        *args: Any,
+        type_: TypeEngine[T0] | type[TypeEngine[T0]],
+        **options: Unpack[NamedColumnOptions],
     ) -> None: ...
+
+    @overload
+    def __init__(self: Column[Any], *args: Any, type_: None = None, **options: Unpack[NamedColumnOptions]) -> None: ...
 
     def __init__(
         self,
-        name: Any = None,
-        type_: object = None,
         *args: Any,
+        name: str | None = None,
+        type_: object = None,
         key: str | None = None,
         primary_key: bool = False,
         nullable: bool | None = None,
@@ -211,14 +251,7 @@ class Column(ColumnElement[T], Generic[T]):
         insert_default: object = None,
         quote: bool | None = None,
     ) -> None:
-        if name is not None and not isinstance(name, str):
-            args = (type_, *args) if type_ is not None else args
-            name, type_ = None, name
-        if isinstance(type_, (ForeignKey, Sequence, FetchedValue, Constraint)):
-            args = (type_, *args)
-            type_ = None
-        # as Column(None, ForeignKey(...)) has it
-        args = tuple(argument for argument in args if argument is not None)
+        name, type_, args = told_apart(args, name, type_)
         if insert_default is not None:
             if default is not None:
                 raise ArgumentError(

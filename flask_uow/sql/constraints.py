@@ -224,8 +224,8 @@ class CheckConstraint(Constraint):
         self.condition = condition
         # True for one that a column was given
         self.of_column = False
-        # True for that of an Enum which is a type of its own where the database has such
-        self.of_native_enum = False
+        # True for that of an Enum, domain or Boolean, where the database has such types
+        self.of_native_type = False
 
     @property
     def sqltext(self) -> object:

@@ -27,7 +27,7 @@ from flask_uow.sql.options import checked_options
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import ColumnCollection, FromClause
 from flask_uow.sql.sequences import Sequence
-from flask_uow.sql.types import BOOLEANTYPE, DOMAIN, STRINGTYPE, Enum, Integer, named_types_of
+from flask_uow.sql.types import BOOLEANTYPE, DOMAIN, INTEGERTYPE, STRINGTYPE, Boolean, Enum, Integer, named_types_of
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind, ReflectionBind
@@ -270,7 +270,12 @@ class Table(FromClause):
         if isinstance(type_, Enum) and type_.create_constraint:
             values = ExpressionList(tuple(BindParameter(text, STRINGTYPE) for text in type_.names))
             check = CheckConstraint(BinaryExpression(column, ops.IN, values, BOOLEANTYPE), type_.set_name)
-            check.of_column, check.of_native_enum, check.columns = True, type_.native_enum, [column]
+            check.of_column, check.of_native_type, check.columns = True, type_.native_enum, [column]
+            check.attach_to(self)
+        if isinstance(type_, Boolean) and type_.create_constraint:
+            numbers = ExpressionList(tuple(BindParameter(number, INTEGERTYPE) for number in (0, 1)))
+            check = CheckConstraint(BinaryExpression(column, ops.IN, numbers, BOOLEANTYPE), type_.constraint_name)
+            check.of_column, check.of_native_type, check.columns = True, True, [column]
             check.attach_to(self)
         for domain in named_types_of(column.type) if column.has_own_type else ():
             condition = domain.condition_on(column.name) if isinstance(domain, DOMAIN) else None
@@ -279,7 +284,7 @@ class Table(FromClause):
             # the items of an array are beyond it
             if condition is not None and domain is column.type:
                 check = CheckConstraint(condition)
-                check.of_column, check.of_native_enum, check.columns = True, True, [column]
+                check.of_column, check.of_native_type, check.columns = True, True, [column]
                 check.attach_to(self)
 
     def put_column(self, column: Column[Any]) -> None:

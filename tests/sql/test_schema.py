@@ -275,3 +275,36 @@ def test_a_sequence_can_be_created_asked_and_dropped_by_itself(engine: Engine, d
     numbers.drop(engine)
     with pytest.raises(ProgrammingError, match="does not exist"):
         numbers.drop(engine, checkfirst=False)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        Column("size", Integer, ForeignKey("box.id"), index=True),
+        Column(Integer, ForeignKey("box.id"), name="size", index=True),
+        Column(ForeignKey("box.id"), name="size", type_=Integer(), index=True),
+        Column("size", ForeignKey("box.id"), type_=Integer, index=True),
+        Column("size", None, ForeignKey("box.id"), type_=Integer, index=True),
+        Column(None, ForeignKey("box.id"), type_=Integer, name="size", index=True),
+    ],
+)
+def test_name_and_type_of_a_column_come_by_place_or_by_keyword(column: Column[Any]) -> None:
+    assert column.name == column.key == "size"
+    assert isinstance(column.type, Integer)
+    assert len(column.foreign_keys) == 1
+    assert column.index
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "words"),
+    [
+        (("size", Integer), {"name": "size"}, "a column got name='size', and 'size' before that"),
+        (("size", Integer), {"type_": String}, "Give its type once"),
+        ((Integer,), {"type_": Integer}, "Give its type once"),
+    ],
+)
+def test_a_column_takes_its_name_and_type_once(
+    arguments: tuple[Any, ...], keywords: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        Column(*arguments, **keywords)

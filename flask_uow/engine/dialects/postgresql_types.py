@@ -48,6 +48,7 @@ from flask_uow.engine.dialects.values import (
     enum_loader,
     exact_class_binder,
     float_binder,
+    float_loader,
     integer_binder,
     json_binder,
     string_binder,
@@ -362,7 +363,7 @@ _STRING = PostgreSQLRecord(
     ddl=_with_length("VARCHAR"), bind=_made(string_binder), cast="varchar", reflected_sized={"character varying": sql.VARCHAR},
     element=LIMITED_TEXTS, array_cast="text[]", is_textual=True,
 )  # fmt: skip
-_FLOAT = PostgreSQLRecord(ddl="DOUBLE PRECISION", bind=_made(float_binder), element=FLOATS)
+_FLOAT = PostgreSQLRecord(ddl="DOUBLE PRECISION", bind=_made(float_binder), load=_made(float_loader), element=FLOATS)
 _TEXT_OF_SERVER = PostgreSQLRecord(
     ddl=_native, bind=_made(string_binder), element=PROCESSED, array_cast="text[]", is_textual=True
 )

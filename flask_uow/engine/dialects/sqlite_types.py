@@ -46,6 +46,7 @@ from flask_uow.engine.dialects.values import (
     enum_binder,
     enum_loader,
     float_binder,
+    float_loader,
     integer_binder,
     json_binder,
     string_binder,
@@ -87,7 +88,7 @@ def _bind_float(type_: Float) -> Processor:
     bind_any = float_binder(type_)
 
     def bind(value: object) -> Any:
-        number = value if type(value) is float else bind_any(value)
+        number = value if type(value) is float and not type_.asdecimal else bind_any(value)
         # SQLite would store NULL for NaN
         if number is not None and number != number:
             out_of_range(type_, value, "a number: SQLite has no NaN", "Store None for a missing value.")
@@ -253,11 +254,11 @@ RECORDS: dict[str, TypeRecord] = {
         reflected={"BOOLEAN": sql.BOOLEAN, "BOOL": sql.BOOLEAN},
     ),
     "float": TypeRecord(
-        lambda type_: "FLOAT" if type_.precision is None else f"FLOAT({type_.precision})", _made(_bind_float), cast="REAL",
+        lambda type_: "FLOAT" if type_.precision is None else f"FLOAT({type_.precision})", _made(_bind_float), _made(float_loader), cast="REAL",
         reflected={"DOUBLE PRECISION": sql.FLOAT}, reflected_sized={"FLOAT": sql.FLOAT},
     ),
-    "double": TypeRecord("DOUBLE", _made(_bind_float), cast="REAL", reflected={"DOUBLE": sql.DOUBLE}),
-    "real": TypeRecord("REAL", _made(_bind_float), cast="REAL", reflected={"REAL": sql.REAL}),
+    "double": TypeRecord("DOUBLE", _made(_bind_float), _made(float_loader), cast="REAL", reflected={"DOUBLE": sql.DOUBLE}),
+    "real": TypeRecord("REAL", _made(_bind_float), _made(float_loader), cast="REAL", reflected={"REAL": sql.REAL}),
     "numeric": TypeRecord(
         _numeric_ddl, _made(_bind_numeric), _made(load_numeric), cast="TEXT",
         reflected_sized=dict.fromkeys(("DECIMAL_TEXT", "NUMERIC", "DECIMAL"), sql.NUMERIC),

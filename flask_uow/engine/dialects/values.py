@@ -25,6 +25,7 @@ __all__ = [
     "enum_loader",
     "exact_class_binder",
     "float_binder",
+    "float_loader",
     "integer_binder",
     "json_binder",
     "string_binder",
@@ -67,6 +68,8 @@ def string_binder(type_: String) -> Processor:
 
 def float_binder(type_: Float) -> Processor:
     """Return the processor for floats, which takes ints as well."""
+    if type_.asdecimal:
+        return lambda value: None if value is None else float(type_.convert(value))
 
     def bind(value: object) -> Any:
         if type(value) is float or value is None:
@@ -74,6 +77,13 @@ def float_binder(type_: Float) -> Processor:
         return type_.convert(value)
 
     return bind
+
+
+def float_loader(type_: Float) -> Processor | None:
+    """Return the processor that makes Decimals of floats, None for a type that has floats."""
+    if not type_.asdecimal:
+        return None
+    return lambda value: None if value is None else type_.loaded(value)
 
 
 def boolean_binder(type_: Boolean, true: object, false: object) -> Processor:

@@ -11,15 +11,13 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOptions
 from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.constraints import Constraint
+from flask_uow.sql.columns import told_apart
 from flask_uow.sql.expressions import ColumnElement, Label, Null
-from flask_uow.sql.foreign_keys import ForeignKey
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.sequences import FetchedValue, Sequence
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.events import AttributeExtension
@@ -426,9 +424,9 @@ class MappedColumn(ColumnOperators):
 
 
 def mapped_column(
-    name: Any = None,
-    type_: object = None,
     *args: Any,
+    name: str | None = None,
+    type_: object = None,
     nullable: bool | None = None,
     deferred: bool = False,
     deferred_group: str | None = None,
@@ -452,8 +450,9 @@ def mapped_column(
     The column's name is the attribute's, its type and whether it may be NULL follow from the annotation, where they are
     not given.
 
-    :param name: the column's name, or its type, or a ForeignKey.
-    :param type_: the type; see :class:`flask_uow.sql.schema.Column` for this and all further parameters.
+    :param args: the column's name and type, each of which may be left out, and what else a column takes;
+        see :class:`flask_uow.sql.schema.Column` for this and all further parameters.
+    :param name: the name, by keyword; likewise ``type_``.
     :param deferred: load the column at first access, not with the object.
     :param deferred_group: a name; the deferred columns of one group are loaded together.
     :param deferred_raiseload: an access of the deferred column is an InvalidRequestError where it is not loaded.
@@ -467,11 +466,7 @@ def mapped_column(
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
     keywords: dict[str, Any] = {**options}
-    parts: list[Any] = [part for part in (name, type_, *args) if part is not None]
-    given_name = parts.pop(0) if parts and isinstance(parts[0], str) else None
-    given_type = None
-    if parts and not isinstance(parts[0], (ForeignKey, Sequence, FetchedValue, Constraint)):
-        given_type = parts.pop(0)
+    given_name, given_type, parts = told_apart(args, name, type_)
     if nullable is not None:
         keywords["nullable"] = nullable
     # default= is for the constructor of a dataclass alone then
@@ -489,6 +484,6 @@ def mapped_column(
         keywords["info"] = info
     field = FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata)
     made = MappedColumn(
-        ColumnArguments(given_name, given_type, tuple(parts), keywords), field, sort_order, use_existing_column
+        ColumnArguments(given_name, given_type, parts, keywords), field, sort_order, use_existing_column
     )
     return cast("Mapped[Any]", made)

@@ -72,10 +72,10 @@ class DDLCompiler(ExpressionCompiler):
         return ""
 
     def _is_needless(self, constraint: Constraint) -> bool:
-        """Return True for what other databases have, and for the CHECK of an Enum or a domain that is a type of its own here."""
+        """Return True for what other databases have, and for the CHECK of an Enum, a domain or a Boolean where that is a type of its own."""
         if not constraint.is_for(self.dialect.name):
             return True
-        return bool(getattr(constraint, "of_native_enum", False)) and self.dialect.supports_enums
+        return bool(getattr(constraint, "of_native_type", False)) and self.dialect.supports_enums
 
     def inline_primary_key(self, table: Table) -> bool:
         """Return True when the primary key is written beside its column."""

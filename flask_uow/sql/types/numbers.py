@@ -76,12 +76,24 @@ _CURE_OF_TEXT = (
 
 
 class Boolean(TypeEngine[bool]):
-    """True or False; the ints 1 and 0 are taken for them."""
+    """True or False; the ints 1 and 0 are taken for them.
+
+    :param create_constraint: True gives the table a CHECK that refuses other numbers, where the database has no truth values (SQLite).
+    :param name: the name of that constraint.
+    """
 
     name = "boolean"
     python_type = bool
     compares_all_of_its_class = True
     _compared = (bool,)
+
+    def __init__(self, create_constraint: bool = False, name: str | None = None) -> None:
+        super().__init__()
+        self.create_constraint = create_constraint
+        self.constraint_name = name
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"create_constraint": self.create_constraint or None, "name": self.constraint_name}
 
     def _convert(self, value: object) -> bool:
         if not (isinstance(value, int) and value in (0, 1)):
@@ -95,26 +107,51 @@ class Float(TypeEngine[float]):
     """A binary floating point number.
 
     :param precision: binary digits, as SQL counts them: up to 24 is single precision, None is double.
+    :param asdecimal: True loads Decimals, and takes them.
+    :param decimal_return_scale: with ``asdecimal``, the digits behind the point of what is loaded; None for the shortest number that is the same
+        float.
     """
 
     name = "float"
-    python_type = float
+    python_type: Any = float
     compares_all_of_its_class = True
     _compared = (float, int)
     _widened = (int, float, decimal.Decimal)
 
-    def __init__(self, precision: int | None = None) -> None:
+    def __init__(
+        self, precision: int | None = None, asdecimal: bool = False, decimal_return_scale: int | None = None
+    ) -> None:
+        if decimal_return_scale is not None and not asdecimal:
+            raise ArgumentError(
+                f"{type(self).__name__}(decimal_return_scale={decimal_return_scale}) is about Decimals. Pass asdecimal=True with it."
+            )
         self.precision = precision
-        self.cache_key = (type(self), precision)
+        self.asdecimal = asdecimal
+        self.decimal_return_scale = decimal_return_scale
+        if asdecimal:
+            self.python_type = decimal.Decimal
+        self.cache_key = (type(self), precision, asdecimal, decimal_return_scale)
 
     def _arguments(self) -> dict[str, Any]:
-        return {"precision": self.precision}
+        return {
+            "precision": self.precision,
+            "asdecimal": self.asdecimal or None,
+            "decimal_return_scale": self.decimal_return_scale,
+        }
 
     @property
     def family(self) -> str:
         return "float"
 
-    def _convert(self, value: object) -> float:
+    def loaded(self, value: float) -> decimal.Decimal:
+        """Return the Decimal for a float of the database, where the type has Decimals."""
+        scale = self.decimal_return_scale
+        return decimal.Decimal(repr(value) if scale is None else f"{value:.{scale}f}")
+
+    def _convert(self, value: object) -> Any:
+        if self.asdecimal:
+            # its column is a float, so that one is no worse than the Decimal that is written like it
+            return decimal.Decimal(repr(value)) if isinstance(value, float) else as_decimal(self, value)
         if not isinstance(value, (int, float)):
             wrong_kind(self, value, "a float", "Convert it with float(), or use Numeric for exact fractions.")
         try:
@@ -124,12 +161,15 @@ class Float(TypeEngine[float]):
 
 
 class Double(Float):
-    """A binary floating point number of double precision."""
+    """A binary floating point number of double precision.
+
+    :param asdecimal: as of :class:`Float`; likewise ``decimal_return_scale``.
+    """
 
     name = "double"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, asdecimal: bool = False, decimal_return_scale: int | None = None) -> None:
+        super().__init__(None, asdecimal, decimal_return_scale)
 
 
 class Numeric(TypeEngine[decimal.Decimal]):
@@ -216,7 +256,7 @@ def whole_number(text: str) -> int | None:
     return number if str(number) == text else None
 
 
-def as_decimal(type_: Numeric, value: object) -> decimal.Decimal:
+def as_decimal(type_: Numeric | Float, value: object) -> decimal.Decimal:
     """Return a value of a Numeric as a Decimal.
 
     :raises DataError: for one of another kind, and for a float that is not exactly the decimal that it is written as; a type that loads floats takes

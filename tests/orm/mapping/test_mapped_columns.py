@@ -14,6 +14,7 @@ import flask_uow
 from flask_uow import (
     ArgumentError,
     AttributeExtension,
+    BigInteger,
     Column,
     DeclarativeBase,
     Engine,
@@ -625,3 +626,16 @@ def test_a_declarative_class_may_name_a_column_of_its_given_table_anew(engine: E
         hat = session.query(Hat).filter(Hat.name == "bowler").one()
         assert (hat.name, hat.width) == ("<bowler>", 5)
     Base.registry.dispose()
+
+
+def test_mapped_columns_take_their_name_and_type_by_keyword() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Crate(Base):
+        __tablename__ = "crate_of_keywords"
+        id = mapped_column(Integer, name="crate_id", primary_key=True)
+        outer = mapped_column(ForeignKey("crate_of_keywords.crate_id"), type_=BigInteger, name="outer_id")
+
+    columns = Crate.__table__.c
+    assert [(column.name, type(column.type)) for column in columns] == [("crate_id", Integer), ("outer_id", BigInteger)]

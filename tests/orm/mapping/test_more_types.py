@@ -7,6 +7,7 @@ import enum
 import ipaddress
 import sqlite3
 import uuid
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from flask_uow import (
     INT8RANGE,
     JSON,
     JSONB,
+    REAL,
     ArgumentError,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DataError,
@@ -30,6 +33,7 @@ from flask_uow import (
     DeclarativeBase,
     Double,
     Enum,
+    Float,
     Integer,
     IntegrityError,
     Interval,
@@ -37,6 +41,7 @@ from flask_uow import (
     Mapped,
     MetaData,
     Numeric,
+    ProgrammingError,
     Range,
     Session,
     String,
@@ -173,6 +178,55 @@ def test_a_check_refuses_what_is_no_value_of_an_enum(engine: Engine) -> None:
     assert [check["name"] for check in inspect(engine).get_check_constraints("item")] == ["letters"]
     copied = Item.__table__.to_metadata(MetaData())
     assert len([c for c in copied.constraints if isinstance(c, CheckConstraint)]) == 1
+
+
+def test_a_check_refuses_numbers_that_are_no_truth_values(engine: Engine) -> None:
+    Item = item_of(Boolean(create_constraint=True, name="yes_or_no"))
+    Item.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Item(value=True), Item(value=False), Item()])
+        session.commit()
+        # PostgreSQL refuses it by itself
+        with pytest.raises((IntegrityError, ProgrammingError)):
+            session.execute(text("INSERT INTO item (value) VALUES (2)"))
+        session.rollback()
+        assert [item.value for item in session.scalars(select(Item).order_by(Item.id))] == [True, False, None]
+    checks = [check["name"] for check in inspect(engine).get_check_constraints("item")]
+    assert checks == (["yes_or_no"] if engine.dialect.name == "sqlite" else [])
+
+
+@pytest.mark.parametrize("type_", [Float(asdecimal=True), Double(asdecimal=True), REAL(asdecimal=True)])
+def test_floats_may_be_decimals_in_python(engine: Engine, type_: Float) -> None:
+    Item = item_of(type_)
+    Item.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Item(value=Decimal("1.5")), Item(value=2), Item(value=0.25), Item()])
+        session.flush()
+        session.add(Item(value=Decimal("-3.5")))
+        session.commit()
+        values = session.scalars(select(Item.value).order_by(Item.id)).all()
+        assert values == [Decimal("1.5"), Decimal(2), Decimal("0.25"), None, Decimal("-3.5")]
+        assert all(isinstance(value, Decimal) for value in values if value is not None)
+        assert session.scalar(select(func.count()).where(Item.value == Decimal("1.5"))) == 1
+        assert session.scalars(
+            select(Item.value).where(Item.value.in_([2, Decimal("0.25")])).order_by(Item.id)
+        ).all() == [
+            Decimal(2),
+            Decimal("0.25"),
+        ]
+        with pytest.raises(DataError, match="expected a Decimal or an int"):
+            session.execute(insert(Item).values(value="1.5"))
+
+
+def test_decimals_of_floats_have_as_many_digits_as_asked_for(engine: Engine) -> None:
+    Item = item_of(Float(asdecimal=True, decimal_return_scale=3))
+    Item.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Item(value=0.1))
+        session.commit()
+        assert str(session.scalar(select(Item.value))) == "0.100"
+    with pytest.raises(ArgumentError, match="asdecimal=True"):
+        Float(decimal_return_scale=3)
 
 
 def test_a_type_has_a_variant_for_one_database(engine: Engine) -> None:
