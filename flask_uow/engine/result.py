@@ -377,6 +377,11 @@ class Result(RowsOf[TP_co]):
         """Return the result itself: its rows are tuples already."""
         return self
 
+    @property
+    def t(self) -> Result[TP_co]:
+        """The result itself, as :meth:`tuples` returns it."""
+        return self
+
     def columns(self, *columns: ColumnChoice) -> Result:
         """Return the rest with some of its columns only, in this order.
 

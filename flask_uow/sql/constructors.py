@@ -136,11 +136,20 @@ def label(name: str, element: ColumnElement[T]) -> Label[T]: ...
 
 
 @overload
+def label(name: str, element: object, type_: TypeEngine[T] | type[TypeEngine[T]]) -> Label[T]: ...
+
+
+@overload
 def label(name: str, element: object) -> Label[Any]: ...
 
 
-def label(name: str, element: object) -> Label[Any]:
-    """Return ``element AS name``."""
+def label(name: str, element: object, type_: TypeEngine[Any] | type[TypeEngine[Any]] | None = None) -> Label[Any]:
+    """Return ``element AS name``.
+
+    :param type_: the type that its values are taken for; the element's own when None.
+    """
+    if type_ is not None:
+        element = type_coerce(element, type_)
     return Label(name, coerce_value(element, NULLTYPE))
 
 

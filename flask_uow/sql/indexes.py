@@ -59,6 +59,9 @@ class Index(ForSomeDatabases):
     :raises ArgumentError: for an unknown option.
     """
 
+    # its key in a naming convention
+    kind = "ix"
+
     def __init__(
         self,
         name: str | None,

@@ -140,13 +140,19 @@ def table(name: str, *columns: ColumnClause, schema: str | None = None) -> Table
     return TableClause(name, columns, schema)
 
 
-def values(*columns: ColumnClause, name: str | None = None) -> Values:
+def values(*columns: ColumnElement[Any], name: str | None = None) -> Values:
     """Return rows to be written into a statement: ``values(column("n", Integer), name="rows").data([(1,), (2,)])``.
 
-    :param columns: the names and types of the columns.
+    :param columns: the names and types of the columns; those of a table or a class stand for their own.
     :param name: the name of the rows as an element of FROM.
     :raises ArgumentError: without any column.
     """
     if not columns:
         raise ArgumentError("values() got no column. Pass one at least, column('n', Integer) say.")
-    return Values(RowsSelect(columns, ()), name)
+    return Values(RowsSelect(tuple(map(_plain_column, columns)), ()), name)
+
+
+def _plain_column(given: ColumnElement[Any]) -> ColumnClause:
+    """Return a column that has a column's name and type, and belongs to nothing."""
+    element: Any = coerce_value(given, NULLTYPE)
+    return element if type(element) is ColumnClause else ColumnClause(element.name, element.type, None)

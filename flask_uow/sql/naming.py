@@ -79,11 +79,13 @@ class quoted_name(str):  # noqa: N801 - by the field's name
         return quoted_name, (str(self), self.quote)
 
 
-def check_convention(convention: Mapping[str, Any]) -> dict[str, Any]:
+def check_convention(convention: Mapping[Any, Any]) -> dict[str, Any]:
     """Return a convention that is well formed.
 
+    :param convention: patterns by kind, which may be said by a class, too: ``Index`` for ``"ix"``, ``ForeignKeyConstraint`` for ``"fk"``.
     :raises ArgumentError: for an unknown kind of constraint, or an unknown token.
     """
+    convention = {kind.kind if hasattr(kind, "kind") else kind: pattern for kind, pattern in convention.items()}
     own = {name for name, value in convention.items() if callable(value)}
     for kind, pattern in convention.items():
         if kind in own:

@@ -422,7 +422,7 @@ class MetaData:
         self,
         schema: str | None = None,
         info: dict[Any, Any] | None = None,
-        naming_convention: Mapping[str, Any] | None = None,
+        naming_convention: Mapping[Any, Any] | None = None,
     ) -> None:
         self.schema = schema
         self.tables: dict[str, Table] = {}

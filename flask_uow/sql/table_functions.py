@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import Shape
 from flask_uow.sql.selectable import ColumnClause, ColumnCollection, FromClause
@@ -29,7 +30,7 @@ class TableFunction(FromClause):
     def __init__(
         self,
         function: FunctionElement,
-        columns: tuple[str | ColumnClause, ...],
+        columns: tuple[str | ColumnElement[Any], ...],
         name: str | None,
         ordinality: str | None = None,
         is_derived: bool = False,
@@ -98,5 +99,8 @@ class RowOfFunction(ColumnElement[Any]):
         return (self.table, self.type.cache_key)
 
 
-def _named(given: str | ColumnClause) -> tuple[str, TypeEngine[Any]]:
-    return (given, NULLTYPE) if isinstance(given, str) else (given.name, given.type)
+def _named(given: str | ColumnElement[Any]) -> tuple[str, TypeEngine[Any]]:
+    if isinstance(given, str):
+        return given, NULLTYPE
+    element: Any = coerce_value(given, NULLTYPE)
+    return element.name, element.type

@@ -308,3 +308,23 @@ def test_a_column_takes_its_name_and_type_once(
 ) -> None:
     with pytest.raises(ArgumentError, match=words):
         Column(*arguments, **keywords)
+
+
+def test_kinds_of_a_naming_convention_are_named_by_classes_too() -> None:
+    own = MetaData(
+        naming_convention={
+            UniqueConstraint: "uq_%(table_name)s",
+            Index: "ix_%(table_name)s",
+            "pk": "pk_of_%(table_name)s",
+        }
+    )
+    table = Table(
+        "thing", own, Column("id", Integer, **KEY), Column("a", Integer, unique=True), Column("b", Integer, index=True)
+    )
+    assert [constraint.name for constraint in table.constraints if isinstance(constraint, UniqueConstraint)] == [
+        "uq_thing"
+    ]
+    assert table.primary_key.name == "pk_of_thing"
+    assert [index.name for index in table.indexes] == ["ix_thing"]
+    with pytest.raises(ArgumentError, match="expected a pattern for one of ix, uq, ck, fk, pk"):
+        MetaData(naming_convention={Table: "x"})

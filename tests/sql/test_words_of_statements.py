@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from flask_uow.exc import ArgumentError, CompileError, InvalidRequestError
 from flask_uow.sql import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     Column,
+    Enum,
     ForeignKey,
     Integer,
     MetaData,
@@ -25,6 +27,7 @@ from flask_uow.sql import (
     func,
     insert,
     join,
+    label,
     lateral,
     literal,
     select,
@@ -39,6 +42,11 @@ from tests.sql.conftest import item, person
 
 c = person.c
 i = item.c
+
+
+class Size(enum.Enum):
+    SMALL = 1
+    LARGE = 2
 
 
 @pytest.fixture
@@ -499,3 +507,19 @@ def test_values_in_the_order_of_the_columns(connection: Connection) -> None:
     with pytest.raises(ArgumentError, match="Name the columns"):
         insert(item).values((1, 2, 3, 4, 5, 6))
     assert [argument.name for argument in func.coalesce(c.a, c.b).clauses] == ["a", "b"]
+
+
+def test_a_label_may_say_the_type_of_its_values(connection: Connection) -> None:
+    size = label("size", literal("SMALL"), Enum(Size))
+    found = connection.execute(select(size)).t.one()
+    assert found == (Size.SMALL,)
+    assert found.size is Size.SMALL
+
+
+def test_columns_of_a_table_name_those_of_values_and_of_functions(connection: Connection) -> None:
+    rows = values(c.id, c.name, name="given").data([(1, "Ann"), (2, None)])
+    assert list(rows.c.keys()) == ["id", "name"]
+    assert connection.execute(select(rows.c.name).order_by(rows.c.id)).scalars().all() == ["Ann", None]
+    listed = func.json_each('{"a": 1}').table_valued(column("key"), c.name, name="each")
+    assert list(listed.c.keys()) == ["key", "name"]
+    assert isinstance(listed.c.name.type, String)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from mypy import api
 
-from flask_uow.sql.columns import Column, ColumnOptions
+from flask_uow.sql.columns import Column, NamedColumnOptions
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 # db.Model is beyond mypy
-FILES = ["mapped_dataclasses", "mistakes", "star_import", "statements", "user_code"]
+FILES = ["declarations", "mapped_dataclasses", "mistakes", "star_import", "statements", "user_code"]
 FILES_OF_PYRIGHT = [*FILES, "models_of_the_extension"]
 
 Found = dict[str, dict[int, list[str]]]
@@ -108,8 +108,10 @@ def test_mypy_sees_the_types_that_user_code_states(mypy_output: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["statements", "star_import"])
-def test_both_type_checkers_know_what_statements_give(problems: Callable[[str], list[str]], name: str) -> None:
+@pytest.mark.parametrize("name", ["declarations", "statements", "star_import"])
+def test_both_type_checkers_know_what_declarations_and_statements_give(
+    problems: Callable[[str], list[str]], name: str
+) -> None:
     assert problems(name) == []
 
 
@@ -128,5 +130,5 @@ def test_pyright_knows_the_models_that_derive_from_the_model_of_the_extension(fo
 
 def test_the_keywords_of_a_column_are_those_that_type_checkers_know() -> None:
     parameters = inspect.signature(Column.__init__).parameters.values()
-    known = ColumnOptions.__required_keys__ | ColumnOptions.__optional_keys__
+    known = NamedColumnOptions.__required_keys__ | NamedColumnOptions.__optional_keys__ | {"type_"}
     assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} == known

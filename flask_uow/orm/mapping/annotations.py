@@ -40,6 +40,7 @@ __all__ = [
     "InstrumentedAttribute",
     "Mapped",
     "MappedAnnotation",
+    "MappedRelationship",
     "QueryableAttribute",
     "WriteOnlyMapped",
     "annotations_of",
@@ -150,6 +151,15 @@ class WriteOnlyMapped(Mapped[T]):
         ) -> InstrumentedAttribute[T] | WriteOnlyCollection[T]: ...
 
         def __set__(self, obj: object, value: Iterable[T]) -> None: ...  # type: ignore[override]
+
+
+if TYPE_CHECKING:
+
+    class MappedRelationship(DynamicMapped[Any], WriteOnlyMapped[Any]):  # type: ignore[misc]
+        """The result of ``relationship()``, to a type checker: it can be assigned to each form of the annotation."""
+
+else:
+    MappedRelationship = Mapped
 
 
 # what an annotation may begin with, and the strategy of a relationship that it says

@@ -113,7 +113,7 @@ class WriteOnlyCollection(Generic[T]):
         """Take an object out."""
         self._attribute.take_out(self._obj, item)
 
-    def select(self) -> Select:
+    def select(self) -> Select[tuple[T]]:
         """Return a SELECT of the related objects, in the order of the relationship.
 
         :raises InvalidRequestError: when the object has no row yet.

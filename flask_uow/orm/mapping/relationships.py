@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flask_uow.orm.instrumentation.events import AttributeExtension
-    from flask_uow.orm.mapping.annotations import Mapped
+    from flask_uow.orm.mapping.annotations import MappedRelationship
     from flask_uow.orm.mapping.descriptors import PropComparator
     from flask_uow.orm.query import Query
     from flask_uow.orm.strategies import Strategy
@@ -81,7 +81,7 @@ def relationship(
     hash: bool | None = None,
     kw_only: bool | None = None,
     dataclass_metadata: Mapping[Any, Any] | None = None,
-) -> Mapped[Any]:
+) -> MappedRelationship:
     """Declare a relationship to another mapped class.
 
     :param argument: the other class, its name, or a function that returns it; in the typed declarative style the annotation says it.
@@ -128,7 +128,7 @@ def relationship(
     :param active_history: load the old object, where it is not loaded, when a new one is set, so that listeners and history have it.
     :param init: whether the constructor of a dataclass (:class:`MappedAsDataclass`) takes it; likewise ``repr``, ``default``, ``default_factory``,
         ``compare``, ``hash``, ``kw_only`` and ``dataclass_metadata``, as :func:`dataclasses.field` has them.
-    :returns: typed so that it can be assigned to any ``Mapped[T]``.
+    :returns: typed so that it can be assigned to any ``Mapped[T]``, ``DynamicMapped[T]`` or ``WriteOnlyMapped[T]``.
     :raises ArgumentError: for an unknown cascade or collection class, or both backref and back_populates.
     """
     options = {
@@ -142,9 +142,9 @@ def relationship(
         "field": FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
-    return cast("Mapped[Any]", RelationshipProperty(argument, options))
+    return cast("MappedRelationship", RelationshipProperty(argument, options))
 
 
-def dynamic_loader(argument: object = None, secondary: object = None, **options: Any) -> Mapped[Any]:
+def dynamic_loader(argument: object = None, secondary: object = None, **options: Any) -> MappedRelationship:
     """Declare a relationship whose attribute is a query: :func:`relationship` with ``lazy="dynamic"``."""
     return relationship(argument, secondary, lazy="dynamic", **options)

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["create_session", "sessionmaker"]
 
-S_co = TypeVar("S_co", bound=Session, covariant=True)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    S_co = TypeVarWithDefault("S_co", bound=Session, covariant=True, default=Session)
+else:
+    # Python's own has a default from 3.13 on
+    S_co = TypeVar("S_co", bound=Session, covariant=True)
 
 
 class _Begin:

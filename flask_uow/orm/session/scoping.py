@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UOWDeprecationWarning, did_you_mean
 from flask_uow.orm.extensions import Hooks, hooks_of_class
@@ -18,7 +18,13 @@ from flask_uow.orm.session.session_registry import SessionRegistry
 __all__ = ["ScopedSession", "SessionRegistry", "scoped_session"]
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Session)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    S = TypeVarWithDefault("S", bound=Session, default=Session)
+else:
+    # Python's own has a default from 3.13 on
+    S = TypeVar("S", bound=Session)
 
 
 class ScopedSession(PresentSession, Generic[S]):

@@ -283,3 +283,18 @@ def test_sessions_of_other_threads_stay_theirs(scoped: ScopedSession) -> None:
         scoped.remove()
         done.set()
         assert future.result(30)
+
+
+def test_factories_can_be_named_by_annotations_and_told_by_isinstance() -> None:
+    class OwnSession(Session):
+        pass
+
+    maker = sessionmaker[OwnSession](class_=OwnSession)
+    assert isinstance(maker, sessionmaker)
+    assert not isinstance(OwnSession, sessionmaker)
+    assert not isinstance(maker(), sessionmaker)
+    scoped = scoped_session[OwnSession](maker)
+    assert isinstance(scoped, scoped_session)
+    assert isinstance(scoped, ScopedSession)
+    assert isinstance(scoped(), OwnSession)
+    scoped.remove()
