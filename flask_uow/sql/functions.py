@@ -11,7 +11,7 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.operations import and_
-from flask_uow.sql.selectable import ColumnClause, selecting
+from flask_uow.sql.selectable import selecting
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.typed import T0, V
 from flask_uow.sql.types import (
@@ -132,7 +132,7 @@ class FunctionElement(ColumnElement[V]):
 
     def table_valued(
         self,
-        *columns: str | ColumnClause,
+        *columns: str | ColumnElement[Any],
         name: str | None = None,
         with_ordinality: str | None = None,
         joins_implicitly: bool = False,
