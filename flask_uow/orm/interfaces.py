@@ -30,3 +30,10 @@ class AttributeLoader(Protocol):
 
     def load(self, obj: MappedObject, state: InstanceState) -> Any:
         """Load the attribute of a persistent object, store it in its ``__dict__`` and return it."""
+
+
+class RelatedLoader(AttributeLoader, Protocol):
+    """Gives the value of a relationship."""
+
+    def load_regardless(self, obj: MappedObject, state: InstanceState) -> Any:
+        """:meth:`load`, also where programs may not load the relationship (``raiseload``)."""

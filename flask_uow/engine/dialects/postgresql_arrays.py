@@ -75,7 +75,8 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
     if isinstance(type_, ARRAY):
         bind = dialect.bind_processor(type_)
         assert bind is not None
-        return _texts([bind(value) for value in values], None in values)
+        texts = [bind(value) for value in values]
+        return _texts(texts, None in texts)
     if type_.name == "null":
         texts = [None if value is None else unknown_text(value, dialect) for value in values]
         return _texts(texts, None in texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from flask_uow.orm.mapping.mapped_table import (
     stored_value,
     take_texts,
 )
-from flask_uow.orm.state.history import is_changed
+from flask_uow.orm.state.history import comparisons_of, is_changed, is_changed_by_type
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.mutables import remember, take_snapshots
@@ -65,10 +66,10 @@ def update_objects(
     :raises FlushError: when a primary key was set to NULL, or no table of the class can be written to.
     """
     by_columns: dict[tuple[str, ...], list[Any]] = {}
-    stored = _stored_columns(mapper)
+    stored, comparisons = _stored_columns(mapper), comparisons_of(mapper)
     in_order: dict[tuple[str, ...], tuple[str, ...]] = {}
     for obj in objects:
-        names = _changed_of(obj, stored, in_order)
+        names = _changed_of(obj, stored, in_order, comparisons)
         if only is not None:
             names = tuple(name for name in names if name in only)
         if names:
@@ -111,7 +112,7 @@ def update_objects(
 
 def changed_columns(mapper: Mapper, obj: MappedObject) -> tuple[str, ...]:
     """Return the attributes of columns with a net change."""
-    return _changed_of(obj, _stored_columns(mapper), {})
+    return _changed_of(obj, _stored_columns(mapper), {}, comparisons_of(mapper))
 
 
 def _stored_columns(mapper: Mapper) -> dict[str, tuple[str]]:
@@ -124,23 +125,35 @@ def _stored_columns(mapper: Mapper) -> dict[str, tuple[str]]:
 
 
 def _changed_of(
-    obj: MappedObject, stored: dict[str, tuple[str]], in_order: dict[tuple[str, ...], tuple[str, ...]]
+    obj: MappedObject,
+    stored: dict[str, tuple[str]],
+    in_order: dict[tuple[str, ...], tuple[str, ...]],
+    comparisons: Mapping[str, Callable[[Any, Any], object]],
 ) -> tuple[str, ...]:
     """Return the attributes of columns with a net change, in the order of statements.
 
     :param in_order: what was put into that order before, as objects changed it; added to.
+    :param comparisons: what types of their own say of two values.
     """
     values = obj.__dict__
     changes = values[STATE].changes
     if not changes:
         return ()
-    if len(changes) == 1:
+    if comparisons:
+        changes = {
+            name: old
+            for name, old in changes.items()
+            if is_changed_by_type(comparisons.get(name), old, values.get(name, NO_VALUE))
+        }
+        names = tuple([name for name in changes if name in stored])
+    elif len(changes) == 1:
         # most objects (benchmark: update_dirty)
         for name, old in changes.items():
             return stored[name] if name in stored and is_changed(old, values.get(name, NO_VALUE)) else ()
-    names = tuple(
-        [name for name, old in changes.items() if name in stored and is_changed(old, values.get(name, NO_VALUE))]
-    )
+    else:
+        names = tuple(
+            [name for name, old in changes.items() if name in stored and is_changed(old, values.get(name, NO_VALUE))]
+        )
     if len(names) < 2:
         return names
     # one order of columns, so that objects changed in another order share a statement

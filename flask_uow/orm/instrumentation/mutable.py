@@ -87,6 +87,8 @@ class MutableType(TypeDecorator):
     checks_on_assignment = True
     associated: ClassVar[list[tuple[type[TypeEngine[Any]], type[Mutable]]]] = []
 
+    _compares_assigned = False
+
     def __init__(self, mutable_class: type[Mutable], impl: TypeEngine[Any]) -> None:
         self.impl = impl
         super().__init__()

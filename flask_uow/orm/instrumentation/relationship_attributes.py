@@ -19,7 +19,7 @@ from flask_uow.sql.expressions import ColumnElement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from flask_uow.orm.interfaces import Entity, MappedObject
+    from flask_uow.orm.interfaces import Entity, MappedObject, RelatedLoader
     from flask_uow.orm.mapping.entity import EntityView
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
@@ -36,10 +36,12 @@ __all__ = ["RelationshipAttribute", "ScalarRelationshipAttribute"]
 class RelationshipAttribute(Attribute):
     """The base of the attributes of relationships, scalar ones and collections.
 
+    :ivar loader: gives the value where it is absent from an object.
     :ivar reverse: the attribute of the other side, None for a one-way relationship.
     :ivar listeners: validators and extensions, or None.
     """
 
+    loader: RelatedLoader
     reverse: RelationshipAttribute | None = None
     listeners: Listeners | None = None
     # True where this side or the other has single_parent
@@ -58,6 +60,18 @@ class RelationshipAttribute(Attribute):
         if state is None or not state.changes or reverse is None or reverse.key not in state.changes:
             return False
         return reverse.relationship.direction is Direction.MANY_TO_ONE and item.__dict__.get(reverse.key) is not obj
+
+    def read(self, obj: MappedObject) -> Any:
+        """Return the value, loaded where it is absent, as a cascade, the flush or ``merge()`` needs it: what a program may not load
+        (``raiseload``) is no secret to these.
+        """
+        values = obj.__dict__
+        if self.key in values:
+            return values[self.key]
+        state: InstanceState | None = values.get(STATE)
+        if state is None or state.row_key is None:
+            return self.empty(obj)
+        return self.without_session(obj, state) if state.owner is None else self.loader.load_regardless(obj, state)
 
     def without_session(self, obj: MappedObject, state: InstanceState) -> Any:
         return self.loader.load(obj, state) if state.deleted else super().without_session(obj, state)
@@ -410,7 +424,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             return NO_VALUE
         # an assignment is under way, and half of it must not be written
         with session.no_autoflush:
-            return self.loader.load(obj, state)
+            return self.loader.load_regardless(obj, state)
 
     def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
         values = obj.__dict__

@@ -12,13 +12,27 @@ from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.state.instance_state import InstanceState, describe
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.siblings import siblings_that
+from flask_uow.orm.strategies import EAGER
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.execution import ExecutingSession
 
-__all__ = ["RelationshipLoader"]
+__all__ = ["RelationshipLoader", "eager_names"]
+
+
+def eager_names(mapper: Mapper, state: InstanceState) -> list[str]:
+    """Return the relationships that are loaded along with an object: as its class has it, or the options of the query that has loaded it."""
+    tree: LoadTree | None = state.siblings.options if state.siblings is not None else None
+    if tree is None and not mapper.has_eager:
+        return []
+    return [
+        name
+        for name, prop in mapper.relationships.items()
+        if ((tree.strategy(name) if tree is not None else None) or prop.lazy) in EAGER
+    ]
 
 
 class RelationshipLoader:
@@ -40,7 +54,16 @@ class RelationshipLoader:
             raise session_is_gone(self.property.name)
         return exclusively(session, self._load, session, obj, state)
 
-    def _load(self, session: ExecutingSession, obj: MappedObject, state: InstanceState) -> Any:
+    def load_regardless(self, obj: MappedObject, state: InstanceState) -> Any:
+        """:meth:`load` for what the Session itself has to know, which no option forbids."""
+        session = state.session or state.session_to_ask()
+        if session is None:
+            raise session_is_gone(self.property.name)
+        return exclusively(session, self._load, session, obj, state, True)
+
+    def _load(
+        self, session: ExecutingSession, obj: MappedObject, state: InstanceState, regardless: bool = False
+    ) -> Any:
         prop = self.property
         siblings = state.siblings
         tree: LoadTree | None = siblings.options if siblings is not None else None
@@ -48,7 +71,7 @@ class RelationshipLoader:
         below: LoadTree | None = None
         if tree is not None:
             strategy, below = tree.strategy(prop.key) or strategy, tree.under(prop.key)
-        if strategy == "raise":
+        if strategy == "raise" and not regardless:
             raise self._forbidden(obj, "raiseload")
         if strategy == "noload":
             return store(prop, obj, ())
@@ -63,7 +86,7 @@ class RelationshipLoader:
             if strategy == "raise_on_sql" and None in key:
                 # refers to nothing, which no statement has to tell
                 return store(prop, obj, ())
-        if strategy == "raise_on_sql":
+        if strategy == "raise_on_sql" and not regardless:
             raise self._forbidden(obj, "raiseload(sql_only=True)")
         session.autoflush_now(prop)
         if prop.mapper.has_eager:

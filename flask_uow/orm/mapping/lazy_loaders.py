@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flask_uow.orm.interfaces import AttributeLoader
+from flask_uow.orm.interfaces import AttributeLoader, RelatedLoader
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
@@ -25,7 +25,7 @@ class LazyLoaders:
     """
 
     column: Callable[[Mapper, str], AttributeLoader]
-    relationship: Callable[[RelationshipProperty], AttributeLoader]
+    relationship: Callable[[RelationshipProperty], RelatedLoader]
 
 
 lazy_loaders = LazyLoaders()

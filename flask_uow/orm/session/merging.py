@@ -189,7 +189,7 @@ class _Merge:
         self.came_by.update((id(item), prop) for item in members)
         if prop.uselist:
             # loaded first, so that the members are found in the identity map, and the history is kept
-            present = members_of(getattr(merged, prop.key)) if self.load else []
+            present = members_of(prop.attribute.read(merged)) if self.load else []
             # several of one key have one counterpart
             members = list({id(item): item for item in [self.merge(item) for item in members]}.values())
             if not self.load:

@@ -17,6 +17,7 @@ from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.flush.flush import plan_flush
 from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, key_of, lock_of, refresh_columns
+from flask_uow.orm.loading.relationship_loader import eager_names
 from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import check_arguments
@@ -235,7 +236,8 @@ class Session(ManyRowsSession):
         *,
         with_for_update: bool | Mapping[str, Any] | None = None,
     ) -> None:
-        """Load an object's values anew, now; relationships are loaded at their next access, or now where they are named.
+        """Load an object's values anew, now. Relationships are loaded at their next access; now where they are named, and those that are
+        loaded eagerly, by the mapping or by the options of the query that has loaded the object.
 
         Changes that were not flushed are forgotten. The cascade refresh-expire expires the objects that it reaches.
 
@@ -269,9 +271,9 @@ class Session(ManyRowsSession):
         if wanted:
             refresh_columns(mapper, obj, state, wanted, lock)
         with self.no_autoflush:
-            for name in names or ():
-                if name in mapper.relationships:
-                    getattr(obj, name)
+            for name in eager_names(mapper, state) if names is None else names:
+                if name in mapper.relationships and not mapper.relationships[name].is_dynamic:
+                    mapper.relationships[name].attribute.read(obj)
 
     def _persistent_state(self, instance: object) -> InstanceState:
         state = instance_state(instance)

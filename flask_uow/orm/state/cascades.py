@@ -21,11 +21,11 @@ __all__ = ["cascaded", "is_alone", "related"]
 def related(obj: MappedObject, prop: RelationshipProperty, load: bool) -> list[Any]:
     """Return the objects that a relationship of ``obj`` reaches.
 
-    :param load: load the relationship where it is not loaded; otherwise it counts as empty then.
+    :param load: load the relationship where it is not loaded, whatever forbids that to programs; otherwise it counts as empty then.
     """
     if prop.is_dynamic:
         return prop.attribute.members(obj, load)
-    value = getattr(obj, prop.key) if load else obj.__dict__.get(prop.key)
+    value = prop.attribute.read(obj) if load else obj.__dict__.get(prop.key)
     if value is None:
         return []
     return members_of(value) if prop.uselist else [value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,11 +10,13 @@ from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.state.mutables import record_mutations
 from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
+from flask_uow.sql.types.decorated import own_comparison
 
 if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.state.instance_state import InstanceState
 
-__all__ = ["History", "get_history", "has_net_changes", "is_changed"]
+__all__ = ["History", "comparisons_of", "get_history", "has_net_changes", "is_changed", "is_changed_by_type"]
 
 
 class History(NamedTuple):
@@ -57,7 +59,33 @@ def is_changed(old: object, new: object) -> bool:
     # an SQL expression: the database alone knows its value
     if hasattr(new, "__clause_element__"):
         return True
-    return bool(old != new)
+    try:
+        equal = old == new
+        if equal is True or equal is False:
+            return not equal
+        # what is no truth value says nothing: an object of the value's own, an array of the truths of its members
+        return not (hasattr(type(equal), "__bool__") and equal)
+    except Exception:  # noqa: BLE001 - values that cannot be compared are not known to be equal
+        return True
+
+
+def comparisons_of(mapper: Mapper) -> Mapping[str, Callable[[Any, Any], object]]:
+    """Return the attributes of a class whose types compare values in a way of their own, with ``compare_values()`` of each."""
+    found: dict[str, Callable[[Any, Any], object]] | None = mapper.memo.get("comparisons")
+    if found is None:
+        found = mapper.memo["comparisons"] = {}
+        for name, prop in mapper.column_attrs.items():
+            compare = own_comparison(prop.column.type) if prop.is_stored else None
+            if compare is not None:
+                found[name] = compare
+    return found
+
+
+def is_changed_by_type(compare: Callable[[Any, Any], object] | None, old: object, new: object) -> bool:
+    """:func:`is_changed`, where the type of the column may say whether two values are the same."""
+    if compare is None or old is new or old is NO_VALUE or new is NO_VALUE or hasattr(new, "__clause_element__"):
+        return is_changed(old, new)
+    return not compare(old, new)
 
 
 def get_history(obj: object, key: str, passive: bool = False) -> History:
@@ -92,7 +120,11 @@ def get_history(obj: object, key: str, passive: bool = False) -> History:
         return History([], [] if present is NO_VALUE else [present], [])
     original = changes[key]
     # related objects by identity, since they may compare in a way of their own
-    if (present is original) if prop is not None else not is_changed(original, present):
+    if (
+        present is original
+        if prop is not None
+        else not is_changed_by_type(comparisons_of(state.mapper).get(key), original, present)
+    ):
         return History([], [present], [])
     return History([present], [], [] if original is NO_VALUE or original is None else [original])
 
@@ -123,7 +155,7 @@ def has_net_changes(obj: object, include_collections: bool = True, passive: bool
             return True
         # a collection that is loaded takes in what waits for it
         for name in waiting:
-            getattr(obj, name)
+            mapper.relationships[name].attribute.read(obj)
     for name in list(mapper.attribute_names if _is_new(state) else state.changes or ()):
         prop = mapper.relationships.get(name)
         if name in mapper.column_attrs and not mapper.column_attrs[name].is_stored:

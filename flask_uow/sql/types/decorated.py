@@ -27,6 +27,8 @@ class _UserType(TypeEngine[Any]):
     """The base of types that users subclass, which keep what they are made of in attributes of their own."""
 
     _key: tuple[Any, ...] | None = None
+    #: False where compare_values() is about changes in place only, and == about a value that another one was assigned for
+    _compares_assigned = True
 
     @property
     def cache_key(self) -> tuple[Any, ...]:
@@ -174,6 +176,18 @@ class TypeDecorator(_UserType):
 
     def _arguments(self) -> dict[str, Any]:
         return {"impl": self.impl}
+
+
+def own_comparison(type_: TypeEngine[Any]) -> Callable[[Any, Any], bool] | None:
+    """Return ``compare_values()`` of a type that a user has given one; None where ``==`` says whether two values are the same."""
+    while isinstance(type_, TypeDecorator) and type(type_).compare_values is TypeDecorator.compare_values:
+        type_ = type_.impl_instance
+    method = type(type_).compare_values
+    if not isinstance(type_, _UserType) or not type_._compares_assigned or method is TypeEngine.compare_values:
+        return None
+    if isinstance(type_, PickleType) and method is PickleType.compare_values and type_.comparator is None:
+        return None
+    return type_.compare_values
 
 
 class Pickler(Protocol):

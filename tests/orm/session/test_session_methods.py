@@ -11,11 +11,13 @@ import pytest
 from flask_uow import (
     ArgumentError,
     Column,
+    DeclarativeBase,
     Engine,
     ForeignKey,
     Integer,
     IntegrityError,
     InvalidRequestError,
+    Mapped,
     MetaData,
     NoResultFound,
     ObjectDeletedError,
@@ -28,12 +30,15 @@ from flask_uow import (
     create_session,
     func,
     inspect,
+    joinedload,
     make_transient,
+    mapped_column,
     mapper,
     object_session,
     relationship,
     scoped_session,
     select,
+    selectinload,
     sessionmaker,
     text,
 )
@@ -329,6 +334,52 @@ def test_refresh_locks_the_row(session: Session, statements: StatementLog, datab
         assert statements.transactions.count("BEGIN IMMEDIATE") == 3
     with pytest.raises(ArgumentError, match="'hard' is unknown"):
         session.refresh(user, lockmode="hard")
+
+
+@pytest.mark.parametrize("lazy", ["joined", "selectin", "subquery", "immediate"])
+def test_refresh_loads_what_is_loaded_eagerly(engine: Engine, lazy: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Depot(Base):
+        __tablename__ = "depot"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str | None]
+        parcels: Mapped[list[Parcel]] = relationship(back_populates="depot", lazy=lazy)
+
+    class Parcel(Base):
+        __tablename__ = "parcel"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        depot_id: Mapped[int | None] = mapped_column(ForeignKey("depot.id"))
+        depot: Mapped[Depot | None] = relationship(back_populates="parcels", lazy=lazy)
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        depot, parcel = Depot(parcels=[Parcel(), Parcel()]), Parcel()
+        session.add_all([depot, parcel])
+        session.commit()
+        session.refresh(depot, ["name"])
+        assert "parcels" not in vars(depot)
+        session.refresh(depot)
+        session.refresh(parcel)
+    # no Session is needed for them
+    assert len(depot.parcels) == 2
+    assert parcel.depot is None
+
+
+def test_refresh_loads_what_the_query_has_loaded_eagerly(session: Session) -> None:
+    saved(session, User(name="ed", posts=[Post(title="a")], profile=Profile(text="p")))
+    user = session.query(User).options(selectinload(User.posts), joinedload(User.profile)).one()
+    other = Session(session.bind)
+    session.rollback()
+    other.add(Post(title="b", author=other.get(User, user.id)))
+    other.commit()
+    other.close()
+    session.refresh(user)
+    session.expunge_all()
+    assert [post.title for post in user.posts] == ["a", "b"]
+    assert user.profile is not None
+    assert user.profile.text == "p"
 
 
 def test_refresh_of_a_row_that_is_gone_is_an_error(session: Session) -> None:
