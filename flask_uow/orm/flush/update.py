@@ -140,20 +140,27 @@ def _changed_of(
     if not changes:
         return ()
     if comparisons:
-        changes = {
-            name: old
-            for name, old in changes.items()
-            if is_changed_by_type(comparisons.get(name), old, values.get(name, NO_VALUE))
-        }
-        names = tuple([name for name in changes if name in stored])
-    elif len(changes) == 1:
+        names = tuple(
+            [
+                name
+                for name, old in changes.items()
+                if name in stored and is_changed_by_type(comparisons.get(name), old, values.get(name, NO_VALUE))
+            ]
+        )
+        return _in_order(names, stored, in_order)
+    if len(changes) == 1:
         # most objects (benchmark: update_dirty)
         for name, old in changes.items():
             return stored[name] if name in stored and is_changed(old, values.get(name, NO_VALUE)) else ()
-    else:
-        names = tuple(
-            [name for name, old in changes.items() if name in stored and is_changed(old, values.get(name, NO_VALUE))]
-        )
+    names = tuple(
+        [name for name, old in changes.items() if name in stored and is_changed(old, values.get(name, NO_VALUE))]
+    )
+    return _in_order(names, stored, in_order)
+
+
+def _in_order(
+    names: tuple[str, ...], stored: dict[str, tuple[str]], in_order: dict[tuple[str, ...], tuple[str, ...]]
+) -> tuple[str, ...]:
     if len(names) < 2:
         return names
     # one order of columns, so that objects changed in another order share a statement

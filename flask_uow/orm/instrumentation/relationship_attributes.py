@@ -36,12 +36,12 @@ __all__ = ["RelationshipAttribute", "ScalarRelationshipAttribute"]
 class RelationshipAttribute(Attribute):
     """The base of the attributes of relationships, scalar ones and collections.
 
-    :ivar loader: gives the value where it is absent from an object.
+    :ivar related_loader: the loader, which knows how to load for the Session itself, too.
     :ivar reverse: the attribute of the other side, None for a one-way relationship.
     :ivar listeners: validators and extensions, or None.
     """
 
-    loader: RelatedLoader
+    related_loader: RelatedLoader
     reverse: RelationshipAttribute | None = None
     listeners: Listeners | None = None
     # True where this side or the other has single_parent
@@ -71,7 +71,9 @@ class RelationshipAttribute(Attribute):
         state: InstanceState | None = values.get(STATE)
         if state is None or state.row_key is None:
             return self.empty(obj)
-        return self.without_session(obj, state) if state.owner is None else self.loader.load_regardless(obj, state)
+        return (
+            self.without_session(obj, state) if state.owner is None else self.related_loader.load_regardless(obj, state)
+        )
 
     def without_session(self, obj: MappedObject, state: InstanceState) -> Any:
         return self.loader.load(obj, state) if state.deleted else super().without_session(obj, state)
@@ -424,7 +426,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             return NO_VALUE
         # an assignment is under way, and half of it must not be written
         with session.no_autoflush:
-            return self.loader.load_regardless(obj, state)
+            return self.related_loader.load_regardless(obj, state)
 
     def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
         values = obj.__dict__

@@ -447,7 +447,7 @@ class Mapper(InspectedMapper):
                 listen_to_column(self, name)
         for prop in self.relationships.values():
             if prop.parent is self:
-                prop.attribute.loader = lazy_loaders.relationship(prop)
+                prop.attribute.loader = prop.attribute.related_loader = lazy_loaders.relationship(prop)
             self.has_eager = self.has_eager or prop.lazy in EAGER
         if self.has_eager or self.polymorphic_load == "selectin":
             # a query of the base may give objects of this class

@@ -60,7 +60,7 @@ def is_changed(old: object, new: object) -> bool:
     if hasattr(new, "__clause_element__"):
         return True
     try:
-        equal = old == new
+        equal: Any = old == new
         if equal is True or equal is False:
             return not equal
         # what is no truth value says nothing: an object of the value's own, an array of the truths of its members
@@ -155,7 +155,7 @@ def has_net_changes(obj: object, include_collections: bool = True, passive: bool
             return True
         # a collection that is loaded takes in what waits for it
         for name in waiting:
-            mapper.relationships[name].attribute.read(obj)
+            mapper.relationships[name].attribute.read(state.obj)
     for name in list(mapper.attribute_names if _is_new(state) else state.changes or ()):
         prop = mapper.relationships.get(name)
         if name in mapper.column_attrs and not mapper.column_attrs[name].is_stored:
