@@ -260,6 +260,10 @@ class Column(ColumnElement[T], Generic[T]):
             default = insert_default
         self._name: str | None = name if quote is None or name is None else quoted_name(name, quote)
         self._type: TypeEngine[Any] | None = to_instance(type_) if type_ is not None else None
+        if getattr(self._type, "of_values", None) is not None:
+            raise ArgumentError(
+                f"Column {name!r} got {self._type!r}, whose class has no members. Pass the enum class whose members the column holds."
+            )
         self.key = key or name
         self.primary_key = primary_key
         self.nullable = nullable if nullable is not None else not primary_key

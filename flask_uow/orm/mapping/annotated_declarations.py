@@ -6,9 +6,11 @@ Called by :mod:`~flask_uow.orm.mapping.declared_class`, which has collected the 
 from __future__ import annotations
 
 import dataclasses
+import enum
+import types
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.annotations import Mapped, MappedAnnotation, read_annotation
@@ -79,6 +81,10 @@ def complete_relationship(
     if annotation is not None:
         if annotation.strategy is not None:
             prop.choose_strategy(annotation.strategy)
+        if prop.argument is None and get_origin(annotation.type) in (Union, types.UnionType):
+            raise ArgumentError(
+                f"relationship {owner} is annotated as a union of several classes, and leads to one. Use Optional[...] for None."
+            )
         if prop.argument is None:
             # looked up when the mappers are configured, since the class may come later
             prop.argument = partial(
@@ -150,6 +156,11 @@ def _type_of(owner: str, annotation: MappedAnnotation, cls: type, registry: Regi
             )
         return type_
     type_ = type_for_annotation(member)
+    if type_ is None and get_origin(member) in (Union, types.UnionType):
+        raise ArgumentError(
+            f"{owner} is annotated as a union of several types; a column has one. Use Optional[...] for NULL; pass the type that holds all of them, as"
+            " in mapped_column(JSON), or say in the type_annotation_map which one it is."
+        )
     if type_ is None:
         raise ArgumentError(
             f"{owner} is annotated as Mapped[{annotation.shown}], and no SQL type is known for that. Pass one, as in mapped_column(String),"
@@ -173,11 +184,23 @@ def _enum_of(owner: str, values: tuple[Any, ...]) -> TypeEngine[Any]:
 
 def _in_annotation_map(cls: type, python_type: object, registry: Registry) -> Any:
     maps = [vars(base).get("type_annotation_map") or {} for base in cls.__mro__] + [registry.type_annotation_map]
-    try:
-        return next((known[python_type] for known in maps if python_type in known), None)
-    except TypeError:
-        # a type with arguments that cannot be hashed
-        return None
+    literals = get_args(python_type) if get_origin(python_type) is Literal else ()
+    # an enum class goes by what is said of its bases, too
+    bases: tuple[Any, ...] = (python_type, *([Literal] if literals else []))
+    if isinstance(python_type, type) and issubclass(python_type, enum.Enum):
+        bases = python_type.__mro__
+    for base in bases:
+        try:
+            found = next((known[base] for known in maps if base in known), None)
+        except TypeError:
+            # a type with arguments that cannot be hashed
+            return None
+        if isinstance(found, Enum) and found.of_values is not None:
+            return found.of_values(*literals) if literals else found.of_values(python_type)
+        # str, which a class may derive from as well, says nothing of its members
+        if found is not None and (base is python_type or base is Literal or issubclass(base, enum.Enum)):
+            return found
+    return None
 
 
 def _is_declared(cls: object) -> bool:

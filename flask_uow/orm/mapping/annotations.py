@@ -199,7 +199,7 @@ class MappedAnnotation:
     @property
     def shown(self) -> str:
         """The type as messages call it."""
-        if self.collection is None and self.name is not None:
+        if self.collection is None and self.name is not None and get_origin(self.type) is not Union:
             return self.name
         return str(self.whole).replace("typing.", "")
 
@@ -324,11 +324,8 @@ class _Reader:
         if get_origin(inner) in (Union, types.UnionType):
             members = [member for member in get_args(inner) if member is not type(None)]
             optional = len(members) < len(get_args(inner))
-            if len(members) != 1:
-                raise ArgumentError(
-                    f"{self._owner} is annotated as a union of several types; a column has one. Use Optional[...] for NULL."
-                )
-            inner = self._bare(members[0], aliases, extras)
+            # of several, the column's type or the type_annotation_map says what they are
+            inner = self._bare(members[0] if len(members) == 1 else Union[tuple(members)], aliases, extras)  # noqa: UP007
         origin, arguments = get_origin(inner), get_args(inner)
         if origin in (list, set, dict) and arguments:
             read = _annotation(self._unwrap(arguments[-1]), optional, origin, inner)

@@ -6,7 +6,8 @@ from it; a method ``@declared_attr`` is asked for each class, wherever it stands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
@@ -22,6 +23,7 @@ __all__ = [
     "declared_attr",
     "declares_key",
     "is_mapped",
+    "making_once",
     "mapper_arguments",
     "table_arguments",
     "table_name",
@@ -66,6 +68,8 @@ class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
 
     if TYPE_CHECKING:
 
+        def of(self, owner: type, known: dict[Any, Any]) -> Any: ...
+
         @classmethod
         def directive(cls, method: Callable[[Any], Any]) -> Any: ...
 
@@ -87,7 +91,28 @@ class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
             return made
 
         def __get__(self, instance: object, owner: type) -> Any:
-            return self.method(owner)
+            known = _made.get(owner)
+            return self.method(owner) if known is None else self.of(owner, known)
+
+        def of(self, owner: type, known: dict[Any, Any]) -> Any:
+            """Return the attribute that the method makes for a class, made at the first call."""
+            if self not in known:
+                known[self] = self.method(owner)
+            return known[self]
+
+
+# what methods have made for the classes that are being mapped: one may ask for another's column, and gets that of the table
+_made: dict[type, dict[Any, Any]] = {}
+
+
+@contextlib.contextmanager
+def making_once(cls: type) -> Iterator[None]:
+    """Have each method of :class:`declared_attr` make one thing for a class within a block."""
+    _made[cls] = {}
+    try:
+        yield
+    finally:
+        del _made[cls]
 
 
 def is_mapped(cls: type) -> bool:

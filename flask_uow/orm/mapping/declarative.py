@@ -43,6 +43,13 @@ class DeclarativeMeta(type):
     ``class Meta(DeclarativeMeta, ABCMeta)`` and ``class Base(DeclarativeBase, metaclass=Meta)``.
     """
 
+    def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(name, bases, body, **kwargs)
+        # a base of the user's own, which has this metaclass and a registry, and derives from nothing here
+        own: Any = cls
+        if not issubclass(cls, DeclaredClass) and not body.get("__abstract__") and hasattr(cls, "registry"):
+            map_declared(own, own.registry)
+
     def __setattr__(cls, name: str, value: object) -> None:
         """Set an attribute of the class; a declaration (a column, a relationship, a property) becomes an attribute of its objects.
 
@@ -59,6 +66,8 @@ class DeclaredClass:
 
     metadata: ClassVar[MetaData]
     registry: ClassVar[Registry]
+    # that which maps classes without a base, too, once it is there
+    registry_class: ClassVar[type[Registry]] = Registry
     type_annotation_map: ClassVar[Mapping[Any, Any]] = {}
     __table__: ClassVar[Table]
     __mapper__: ClassVar[Mapper]
@@ -118,7 +127,7 @@ class DeclaredClass:
         if "registry" not in vars(cls):
             # not inherited ones: each base is a family of its own
             own = vars(cls).get("metadata")
-            cls.registry = Registry(own if own is not None else MetaData())
+            cls.registry = cls.registry_class(metadata=own if own is not None else MetaData())
         if "metadata" not in vars(cls):
             cls.metadata = cls.registry.metadata
 

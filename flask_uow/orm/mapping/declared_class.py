@@ -24,6 +24,7 @@ from flask_uow.orm.mapping.class_arguments import (
     check_no_table_arguments,
     declared_attr,
     is_mapped,
+    making_once,
     mapper_arguments,
     table_arguments,
     table_name,
@@ -33,7 +34,7 @@ from flask_uow.orm.mapping.composites import CompositeProperty
 from flask_uow.orm.mapping.concrete import ConcreteBase, discriminator_of_concrete
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
+from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn, mapped_column
 from flask_uow.orm.mapping.registry import Registry
 from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.sql.schema import Column, Table
@@ -80,6 +81,9 @@ def map_declared(
             return
         local_names = local_names_here()
     parent = mapped_parent(cls)
+    table = _nearest(cls, "__table__")
+    if isinstance(table, declared_attr):
+        cls.__table__ = table.method(cls)
     name = table_name(cls, parent)
     if "__table__" in vars(cls) or name is not None or shares_table(cls, parent, local_names):
         map_class(cls, parent, name, local_names, registry, table_options)
@@ -183,6 +187,18 @@ def map_class(
     further_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Make the table of a class from what its body, its mixins and its abstract bases declare, and map it."""
+    with making_once(cls):
+        _map_class(cls, parent, tablename, local_names, registry, further_options)
+
+
+def _map_class(
+    cls: Any,
+    parent: type[MappedObject] | None,
+    tablename: str | None,
+    local_names: dict[str, Any],
+    registry: Registry,
+    further_options: Mapping[str, Any],
+) -> None:
     options = mapper_arguments(cls, parent)
     discriminator = discriminator_of_concrete(cls, parent)
     if discriminator is not None:
@@ -192,7 +208,7 @@ def map_class(
     # the rows of a concrete class are whole in its own table, so it declares anew what mixins gave its parent
     base = None if concrete else parent
     copies: dict[Any, Column[Any]] = {}
-    declarations = _declarations(cls, base, local_names, copies)
+    declarations = _declarations(cls, base, local_names, copies, registry)
     table = vars(cls).get("__table__")
     shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
     declared = _read(cls, declarations, table, shared is not None, registry)
@@ -261,6 +277,11 @@ def _read(
             raise ArgumentError(
                 f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
             )
+        elif value is not None and not isinstance(value, DECLARATIONS):
+            # what a @declared_attr made for this class: an association proxy, a hybrid, a plain value
+            setattr(cls, name, value)
+            if hasattr(type(value), "__set_name__"):
+                type(value).__set_name__(value, cls, name)
         elif value is not None:
             own = {
                 id(declared_column)
@@ -399,7 +420,11 @@ def _existing_or(cls: type, table: FromClause, column: Column[Any]) -> Column[An
 
 
 def _declarations(
-    cls: type, parent: type[MappedObject] | None, local_names: dict[str, Any], copies: dict[Any, Column[Any]]
+    cls: type,
+    parent: type[MappedObject] | None,
+    local_names: dict[str, Any],
+    copies: dict[Any, Column[Any]],
+    registry: Registry,
 ) -> dict[str, tuple[Any, MappedAnnotation | None]]:
     """Return the declared attributes with their annotations: those of mixins and abstract bases first, each copied.
 
@@ -408,13 +433,15 @@ def _declarations(
     """
     found: dict[str, tuple[Any, MappedAnnotation | None]] = {}
     inherited = parent.__mro__ if parent is not None else ()
+    methods = False
     # the furthest first, so that a class's own declaration replaces what a mixin says of the same name
     for base in reversed(cls.__mro__):
         if base is not cls and (base in inherited or is_mapped(base) or base in MACHINERY):
             for name, value in vars(base).items():
                 # what a mapped base declares is inherited with its mapper, except what is to be made for each subclass
                 if isinstance(value, declared_attr) and value.is_cascading and not name.startswith("__"):
-                    found[name] = (value.method(cls), _returned(value, base, name, local_names))
+                    found[name] = (value, _returned(value, base, name, local_names))
+                    methods = True
             continue
         annotations = annotations_of(base)
         for name, annotation in annotations.items():
@@ -422,13 +449,37 @@ def _declarations(
             if read is not None:
                 found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls, copies), read)
         for name, value in list(vars(base).items()):
+            if isinstance(value, declared_attr):
+                methods = True
             if (name in annotations and name in found) or name.startswith("__"):
                 continue
             if isinstance(value, declared_attr):
-                found[name] = (value.method(cls), _returned(value, base, name, local_names))
+                found[name] = (value, _returned(value, base, name, local_names))
             elif isinstance(value, DECLARATIONS):
                 found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls, copies), None)
+    if methods:
+        _ask_methods(cls, found, registry)
     return found
+
+
+def _ask_methods(cls: type, found: dict[str, tuple[Any, MappedAnnotation | None]], registry: Registry) -> None:
+    """Put what methods ``@declared_attr`` make in their place; they find the columns of the class's own table on it: ``cls.id``."""
+    for name, (value, annotation) in list(found.items()):
+        made = with_template(mapped_column() if value is None else value, annotation)
+        if annotation is not None and made is not value:
+            # a template has said what it has to say
+            found[name] = made, dataclasses.replace(annotation, extras=())
+        if isinstance(made, (MappedColumn, Column)):
+            complete_column(f"{cls.__name__}.{name}", name, made, annotation, cls, registry)
+            if vars(cls).get(name) is not made:
+                setattr(cls, name, made)
+    for name, (value, annotation) in list(found.items()):
+        if isinstance(value, declared_attr):
+            found[name] = (getattr(cls, name) if value is _nearest(cls, name) else value.method(cls), annotation)
+
+
+def _nearest(cls: type, name: str) -> object:
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
 DECLARATIONS = (MappedColumn, Column, RelationshipProperty, ColumnDeclaration, DescriptorProperty)

@@ -83,7 +83,7 @@ class Mapper(InspectedMapper):
         local_table: object = None,
         properties: Mapping[str, Any] | None = None,
         *,
-        primary_key: Iterable[Any] | None = None,
+        primary_key: Any = None,
         inherits: object = None,
         inherit_condition: object = None,
         inherit_foreign_keys: object = None,
@@ -260,13 +260,13 @@ class Mapper(InspectedMapper):
         self.manager.add(prop.key, attribute)
         self.events.add_extensions(prop.key, prop.extension)
 
-    def _find_primary_key(self, given: Iterable[Any] | None, shares: Mapper | None) -> None:
+    def _find_primary_key(self, given: Any, shares: Mapper | None) -> None:
         if shares is not None:
             self.primary_key = shares.primary_key
             self.primary_key_names = shares.primary_key_names
             return
         if given is not None:
-            key = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in given]
+            key = [self._key_column(c) for c in (given if isinstance(given, (list, tuple, set)) else [given])]
         elif isinstance(self.local_table, Table):
             # in the order of the key, which need not be that of the table
             key = list(self.local_table.primary_key.columns)
@@ -281,6 +281,16 @@ class Mapper(InspectedMapper):
             )
         self.primary_key = tuple(key)
         self.primary_key_names = tuple(self.name_of_column(column) for column in key)
+
+    def _key_column(self, given: Any) -> Any:
+        """Return a column of ``primary_key=``, which is given as itself or by the name of its attribute."""
+        if isinstance(given, str):
+            if given not in self.column_attrs:
+                raise ArgumentError(
+                    f"{self.class_.__name__}: primary_key={given!r} names no column attribute. It has: {', '.join(self.column_attrs.keys())}."
+                )
+            return self.column_attrs[given].column
+        return given.__clause_element__() if hasattr(given, "__clause_element__") else given
 
     def name_of_column(self, column: AnyColumn) -> str:
         """Return the attribute of a column.

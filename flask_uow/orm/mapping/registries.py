@@ -98,3 +98,6 @@ class registry(Registry):  # noqa: N801 - by the field's name
         """Return a declarative base whose classes belong to this registry."""
         base: type[DeclarativeBase] = declarative_base(cls=cls, name=name, registry=self)
         return base
+
+
+DeclaredClass.registry_class = registry

@@ -18,6 +18,7 @@ from flask_uow.sql.schema import MetaData
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.schema import Table
 
 __all__ = ["Registry", "clear_mappers", "configure_mappers", "mapping_changed", "mapping_version"]
 
@@ -64,6 +65,8 @@ class Registry:
         self.mappers: list[Any] = []
         self._classes: dict[str, list[type]] = {}
         self._waiting: list[Any] = []
+        # the mappers whose classes know that they are configured
+        self._told: set[Any] = set()
         self._failed: Exception | None = None
         _registries.add(self)
 
@@ -99,11 +102,15 @@ class Registry:
             if self._failed is not None:
                 raise InvalidRequestError(f"the mappers cannot be configured: {self._failed}") from self._failed
             try:
+                new = [mapper for mapper in self.mappers if mapper not in self._told]
+                self._told.update(new)
+                _tell(new, "__declare_first__")
                 self._configure()
             except Exception as error:
                 # what is half configured must not be gone on with
                 self._failed = error
                 raise
+        _tell(new, "__declare_last__")
         for call in after_configured:
             call()
 
@@ -139,9 +146,7 @@ class Registry:
 
     def has(self, name: str) -> bool:
         """Return True when a class (with or without its module) or a table is called so."""
-        return name.rsplit(".", 1)[-1] in self._classes or any(
-            name in metadata.tables for metadata in self._metadatas()
-        )
+        return name.rsplit(".", 1)[-1] in self._classes or self._table(name) is not None
 
     def find(self, name: str, what: str) -> Any:
         """Return the class or table of that name.
@@ -161,9 +166,9 @@ class Registry:
             raise ArgumentError(
                 f"{what}: several classes are called {name!r}: {places}. Write the name with its module."
             )
-        for metadata in self._metadatas():
-            if name in metadata.tables:
-                return metadata.tables[name]
+        table = self._table(name)
+        if table is not None:
+            return table
         hint = did_you_mean(name, [*self._classes, *self.metadata.tables])
         raise ArgumentError(
             f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use."
@@ -188,6 +193,14 @@ class Registry:
             return self.find(name, what)
         return cls
 
+    def _table(self, name: str) -> Table | None:
+        """Return the table of that name, in the default schema of its MetaData where the name says none; None where there is none."""
+        for metadata in self._metadatas():
+            for key in (name, f"{metadata.schema}.{name}"):
+                if key in metadata.tables:
+                    return metadata.tables[key]
+        return None
+
     def _metadatas(self) -> list[MetaData]:
         own = dict.fromkeys([self.metadata, *(table.metadata for mapper in self.mappers for table in mapper.tables)])
         return list(own)
@@ -199,8 +212,18 @@ class Registry:
                 mapper.dispose()
             self.mappers.clear()
             self._classes.clear()
+            self._told.clear()
             self._waiting = []
             self._failed = None
+
+
+def _tell(mappers: list[Any], name: str) -> None:
+    """Call a class method of the classes, or of their mixins and abstract bases, that wait for the mappers to be configured."""
+    for mapper in mappers:
+        bases = mapper.class_.__mro__
+        parents = mapper.inherits.class_.__mro__ if mapper.inherits is not None else ()
+        if any(name in vars(base) for base in bases if base not in parents):
+            getattr(mapper.class_, name)()
 
 
 def every_mapper() -> list[Any]:

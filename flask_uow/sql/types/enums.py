@@ -19,7 +19,8 @@ __all__ = ["Enum"]
 class Enum(TypeEngine[Any], NamedType):
     """One of a fixed set; stored as text: the member's name for an enum class, the string itself otherwise.
 
-    :param values: one enum class, or strings.
+    :param values: one enum class, or strings. ``enum.Enum`` itself stands for the classes derived from it, in a ``type_annotation_map``:
+        ``{enum.Enum: Enum(enum.Enum, native_enum=True), Literal: Enum(enum.Enum, length=20)}``.
     :param name: a name for the set: of the type of its own, of the constraint. The class's name in lower case when None.
     :param length: the length of the column; that of the longest text when None.
     :param values_callable: returns the texts that stand for the members, in their order: ``lambda members: [m.value for m in members]``.
@@ -46,6 +47,8 @@ class Enum(TypeEngine[Any], NamedType):
     ) -> None:
         self.enum_class: type[enum.Enum] | None = None
         first = values[0] if values else None
+        # makes the type for other values with the same arguments, where these stand for none
+        self.of_values: Callable[..., Enum] | None = None
         if len(values) == 1 and isinstance(first, type) and issubclass(first, enum.Enum):
             self.enum_class = first
             self.python_type = first
@@ -58,10 +61,15 @@ class Enum(TypeEngine[Any], NamedType):
         self.texts: dict[Any, str] = {}
         self.members: dict[str, Any] = {}
         if self.enum_class is not None:
-            self._name_members(self.enum_class, values_callable)
+            self._name_members(self.enum_class, values_callable if self.names else None)
+            if self.enum_class.__module__ == "enum":
+                self.of_values = functools.partial(
+                    Enum, name=name, length=length, values_callable=values_callable, native_enum=native_enum, create_constraint=create_constraint,
+                    create_type=create_type, schema=schema,
+                )  # fmt: skip
         elif values_callable is not None:
             raise ArgumentError("Enum(values_callable=...) goes with one enum class: strings stand for themselves.")
-        if not self.names or not all(isinstance(value, str) for value in self.names):
+        if self.of_values is None and not (self.names and all(isinstance(value, str) for value in self.names)):
             given = ", ".join(map(repr, values))
             raise ArgumentError(f"Enum({given}): expected one enum class with members, or strings.")
         self.set_name = name if name is not None or self.enum_class is None else self.enum_class.__name__.lower()
@@ -74,7 +82,7 @@ class Enum(TypeEngine[Any], NamedType):
         self.create_type = create_type
         self.schema = schema
         self.create_constraint = create_constraint
-        self.length = length if length is not None else max(map(len, self.names))
+        self.length = length if length is not None else max(map(len, self.names), default=0)
         self._allowed = frozenset(self.names)
         self.cache_key = (type(self), self.enum_class, self.names, self.length, native_enum and (self.set_name, schema))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import sys
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, Union
 
 import pytest
 
@@ -17,6 +18,7 @@ from flask_uow import (
     DateTime,
     DeclarativeBase,
     Engine,
+    Enum,
     ForeignKey,
     Mapped,
     Session,
@@ -241,3 +243,64 @@ def test_annotations_may_name_later_classes_without_quotes(modules: list[str]) -
     sources = [league_of("list[Counter]", True), thing_called("Counter", True)]
     module = run(Base, modules, "models_a", head + "".join(sources))
     assert module.League.__mapper__.get_property("things").mapper.class_ is module.Counter
+
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Size(enum.StrEnum):
+    SMALL = "s"
+    LARGE = "l"
+
+
+def test_the_base_says_what_enums_literals_and_unions_are(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        type_annotation_map = {
+            enum.Enum: Enum(enum.Enum, length=12, create_constraint=True),
+            Literal: Enum(enum.Enum, length=30),
+            Union[int, str]: JSON,  # noqa: UP007
+            str: String(7),
+        }
+
+    class Shirt(Own):
+        __tablename__ = "shirt"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        color: Mapped[Color]
+        size: Mapped[Size | None]
+        fit: Mapped[Literal["wide", "slim"]]
+        mark: Mapped[int | str | None]
+        extra: Mapped[list[int] | dict[str, int]] = mapped_column(JSON)
+
+    columns = Shirt.__table__.c
+    assert (columns.color.type.enum_class, columns.color.type.length) == (Color, 12)
+    assert (columns.size.type.enum_class, columns.size.nullable) == (Size, True)
+    assert (columns.fit.type.enums, columns.fit.type.length) == (["wide", "slim"], 30)
+    assert isinstance(columns.mark.type, JSON)
+    assert columns.mark.nullable
+    Own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(Shirt(color=Color.BLUE, size=Size.LARGE, fit="slim", mark="m", extra=[1]))
+            session.commit()
+            shirt = session.scalars(select(Shirt)).one()
+            assert (shirt.color, shirt.size, shirt.fit, shirt.mark, shirt.extra) == (
+                Color.BLUE, Size.LARGE, "slim", "m", [1],
+            )  # fmt: skip
+    finally:
+        Own.metadata.drop_all(engine)
+    with pytest.raises(ArgumentError, match="has no members"):
+        mapped_column(Enum(enum.Enum))
+
+
+def test_a_union_says_nothing_of_where_a_relationship_leads() -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    with pytest.raises(ArgumentError, match="union of several classes"):
+
+        class Shirt(Own):
+            __tablename__ = "shirt"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            made_of: Mapped[Union[Wool, Silk]] = relationship()  # type: ignore[name-defined]  # noqa: F821, UP007

@@ -1,0 +1,292 @@
+"""What mixins, abstract bases and bases of one's own give each class: columns that know each other, proxies, tables, hooks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    Column,
+    DeclarativeBase,
+    DeclarativeMeta,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    Mapped,
+    MetaData,
+    Session,
+    String,
+    Table,
+    UniqueConstraint,
+    association_proxy,
+    column_property,
+    configure_mappers,
+    declared_attr,
+    hybrid_property,
+    mapped_column,
+    registry,
+    relationship,
+    select,
+)
+
+Key = Annotated[int, mapped_column(primary_key=True)]
+Name = Annotated[str, mapped_column(String(30))]
+
+
+class Tree:
+    id: Mapped[Key]
+    width: Mapped[int]
+    height: Mapped[int] = mapped_column("high")
+    name: Mapped[Name] = mapped_column(index=True)
+
+    @declared_attr
+    def area(cls) -> Mapped[int]:
+        return column_property(cls.width * cls.height)
+
+    @declared_attr
+    def parent_id(cls) -> Mapped[int | None]:
+        return mapped_column(ForeignKey(cls.id))
+
+    @declared_attr
+    def parent(cls) -> Mapped[Any]:
+        return relationship(lambda: cls, remote_side=[cls.id], foreign_keys=[cls.parent_id])
+
+    @declared_attr
+    def version(cls) -> Any:
+        return Column(Integer)
+
+    @declared_attr.directive
+    def __table_args__(cls) -> Any:
+        return (Index(f"ix_{cls.__name__}", cls.width, cls.parent_id), UniqueConstraint(cls.height))  # type: ignore[attr-defined]
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> Any:
+        return {"version_id_col": cls.version}
+
+
+def test_methods_of_a_mixin_find_the_columns_of_the_class(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Oak(Tree, Base):
+        __tablename__ = "oak"
+        acorns: Mapped[int | None]
+
+    class Elm(Tree, Base):
+        __tablename__ = "elm"
+
+    configure_mappers()
+    for cls in (Oak, Elm):
+        columns = cls.__table__.c
+        assert columns.parent_id.references(columns.id)
+        assert columns.name.type.length == 30
+        assert sorted([c.name for c in index.columns] for index in cls.__table__.indexes) == [
+            ["name"],
+            ["width", "parent_id"],
+        ]
+        assert cls.__mapper__.version_id_col is columns.version
+    Base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            old = Elm(width=2, height=3, name="old")
+            session.add(Elm(width=4, height=5, name="young", parent=old))
+            session.commit()
+            young = session.scalars(select(Elm).where(Elm.area == 20)).one()
+            assert (young.parent, old.area, young.version) == (old, 6, 1)
+    finally:
+        Base.metadata.drop_all(engine)
+
+
+def test_methods_of_a_mixin_make_proxies_hybrids_and_values(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Tagged:
+        @declared_attr
+        def tag_names(cls) -> Any:
+            return association_proxy("tags", "name", creator=lambda name: Tag(name=name))
+
+        @declared_attr
+        def next_id(cls) -> Any:
+            return hybrid_property(lambda self: self.id + 1)
+
+        @declared_attr
+        def label(cls) -> Any:
+            return cls.__name__.lower()  # type: ignore[attr-defined]
+
+    class Page(Tagged, Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        tags: Mapped[list[Tag]] = relationship()
+
+    class Tag(Base):
+        __tablename__ = "tag"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
+        name: Mapped[str]
+
+    Base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(Page(tag_names=["a", "b"]))
+            session.commit()
+            page = session.scalars(select(Page).where(Page.tag_names == "b", Page.next_id == 2)).one()
+            assert (page.tag_names, page.next_id, page.label) == (["a", "b"], 2, "page")
+    finally:
+        Base.metadata.drop_all(engine)
+
+
+def test_a_base_makes_the_table_of_each_class() -> None:
+    class Base(DeclarativeBase):
+        @declared_attr.directive
+        def __table__(cls) -> Table:
+            return Table(cls.__name__.lower(), cls.metadata, Column("id", Integer, primary_key=True))  # type: ignore[attr-defined]
+
+    class Page(Base):
+        pass
+
+    class Line(Base):
+        pass
+
+    assert [Page.__table__.name, Line.__table__.name] == ["page", "line"]
+    assert set(Base.metadata.tables) == {"page", "line"}
+
+
+def test_a_base_may_have_the_metaclass_and_derive_from_nothing(engine: Engine) -> None:
+    family = registry()
+
+    class Base(metaclass=DeclarativeMeta):
+        __abstract__ = True
+        registry = family
+        metadata = family.metadata
+        __init__ = family.constructor
+
+    class Page(Base):
+        __tablename__ = "page"
+        id = Column(Integer, primary_key=True)
+        title = Column(String(20))
+
+    class Counted(Base):
+        __abstract__ = True
+        count = Column(Integer)
+
+    class Line(Counted):
+        __tablename__ = "line"
+        id = Column(Integer, primary_key=True)
+
+    Page.size = Column(Integer)  # type: ignore[attr-defined]
+    family.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add_all([Page(title="one", size=3), Line(count=4)])  # type: ignore[call-arg,misc]
+            session.commit()
+            assert session.query(Page.title, Page.size).all() == [("one", 3)]  # type: ignore[attr-defined]
+            assert session.query(Line.count).all() == [(4,)]
+    finally:
+        family.metadata.drop_all(engine)
+
+
+def test_the_registry_of_a_base_maps_classes_without_it() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    @Base.registry.mapped  # type: ignore[attr-defined, untyped-decorator]
+    class Page:
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Line:
+        pass
+
+    table = Table("line", Base.metadata, Column("id", Integer, primary_key=True))
+    Base.registry.map_imperatively(Line, table)  # type: ignore[attr-defined]
+    assert [mapper.class_ for mapper in Base.registry.mappers] == [Page, Line]
+
+
+def test_classes_are_told_before_and_after_they_are_configured(engine: Engine) -> None:
+    told = []
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Doubled:
+        @classmethod
+        def __declare_last__(cls) -> None:
+            told.append(("last", cls.__name__))
+            cls.double = column_property(cls.size * 2)  # type: ignore[attr-defined]
+
+    class Page(Doubled, Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        size: Mapped[int]
+
+        @classmethod
+        def __declare_first__(cls) -> None:
+            told.append(("first", cls.__name__))
+            cls.more = column_property(cls.size + 1)  # type: ignore[attr-defined]
+
+    class Line(Doubled, Base):
+        __tablename__ = "line"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        size: Mapped[int]
+
+    Base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add_all([Page(size=1), Line(size=4)])
+            session.commit()
+            page = session.scalars(select(Page)).one()
+            assert (page.more, page.double, session.scalars(select(Line)).one().double) == (2, 2, 8)  # type: ignore[attr-defined]
+        assert told == [("first", "Page"), ("last", "Page"), ("last", "Line")]
+    finally:
+        Base.metadata.drop_all(engine)
+
+
+def test_the_key_of_a_class_may_be_named() -> None:
+    for number, key in enumerate(("a", ["a", "b"], lambda a, b: a, lambda a, b: (a, b))):
+
+        class Base(DeclarativeBase):
+            pass
+
+        class Page(Base):
+            __tablename__ = "page"
+            a: Mapped[int] = mapped_column()
+            b: Mapped[int] = mapped_column()
+            __mapper_args__ = {"primary_key": key(a, b) if callable(key) else key}
+
+        assert [column.name for column in Page.__mapper__.primary_key] == (["a", "b"] if number % 2 else ["a"])
+    with pytest.raises(ArgumentError, match="names no column attribute"):
+
+        class Wrong(DeclarativeBase):
+            pass
+
+        class Line(Wrong):
+            __tablename__ = "line"
+            a: Mapped[int] = mapped_column()
+            __mapper_args__ = {"primary_key": "c"}
+
+
+def test_a_table_is_named_without_the_schema_of_its_metadata() -> None:
+    class Base(DeclarativeBase):
+        metadata = MetaData(schema="shop")
+
+    class Page(Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        tags: Mapped[list[Tag]] = relationship(secondary="page_tag")
+
+    class Tag(Base):
+        __tablename__ = "tag"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    pairs = Table(
+        "page_tag",
+        Base.metadata,
+        Column("page_id", ForeignKey(Page.id), primary_key=True),
+        Column("tag_id", ForeignKey(Tag.id), primary_key=True),
+    )
+    configure_mappers()
+    assert Page.tags.property.secondary is pairs
