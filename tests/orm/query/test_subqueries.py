@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from flask_uow import (
     CompileError,
+    Engine,
     ForeignKey,
     Mapped,
     Session,
@@ -25,6 +27,7 @@ from flask_uow import (
     mapped_column,
     select,
     update,
+    with_polymorphic,
 )
 from tests.orm.models import Node, Post, Tag, User
 
@@ -281,3 +284,73 @@ def test_an_alias_of_a_subquery_takes_columns_by_their_names(filled: Session) ->
 def test_an_alias_of_a_join_has_the_columns_of_its_class(filled: Session) -> None:
     alias = aliased(User, join(User, Post, Post.author_id == User.id))
     assert filled.scalars(select(alias.name).order_by(alias.name)).all() == ["ann", "ann", "bob"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_an_alias_of_an_alias_takes_its_columns_from_a_subquery_of_several(
+    filled: Session, order: tuple[int, ...]
+) -> None:
+    parent, grandparent = aliased(Node), aliased(Node)
+    given = [(Node, "tip"), (parent, "branch"), (grandparent, "root")]
+    entities = [given[number][0] for number in order]
+    joined = select(*entities).select_from(Node).join(parent, Node.parent).join(grandparent, parent.parent)
+    for inner in (joined.subquery(), joined.cte(), joined.union(joined).subquery("u"), joined.subquery().alias()):
+        outer = [aliased(entity, inner) for entity in entities]
+        expected = [given[number][1] for number in order]
+        assert [node.name for node in filled.execute(select(*outer)).one()] == expected
+        assert list(filled.execute(select(*(alias.name for alias in outer))).one()) == expected
+        assert filled.query(outer[order.index(1)]).filter(outer[order.index(1)].name == "branch").count() == 1
+
+
+@pytest.mark.parametrize("kind", ["subquery", "cte", "label", "alias", "join"])
+def test_an_alias_of_an_alias_has_the_rows_of_that(filled: Session, kind: str) -> None:
+    chosen = select(Post).where(Post.title != "a1")
+    shouted = select(Post.id, Post.author_id, func.upper(Post.title).label("title")).where(Post.title != "a1")
+    sources: dict[str, Any] = {
+        "subquery": chosen.subquery(),
+        "cte": chosen.cte(),
+        "label": shouted.subquery(),
+        "alias": chosen.subquery("s").alias("t"),
+        "join": join(Post, User, Post.author_id == User.id),
+    }
+    first = aliased(Post, sources[kind])
+    expected = ["A2", "B1"] if kind == "label" else ["a1", "a2", "b1"] if kind == "join" else ["a2", "b1"]
+    second = aliased(first)
+    for alias in (first, second, aliased(first, name="named"), aliased(second), aliased(first, flat=True)):
+        assert filled.scalars(select(alias.title).order_by(alias.title)).all() == expected
+        assert len(filled.scalars(select(alias)).all()) == len(expected)
+        names = select(alias.title, User.name).join(alias.author).order_by(alias.title)
+        assert [name for _, name in filled.execute(names)][-2:] == ["ann", "bob"]
+    pairs = select(first.title, func.count(second.id)).join(second, second.id != first.id).group_by(first.title)
+    assert [tuple(row) for row in filled.execute(pairs.order_by(first.title))] == [
+        (title, len(expected) - 1) for title in expected
+    ]
+
+
+def test_an_alias_of_several_classes_keeps_its_subclasses(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Boat(base):  # type: ignore[misc, valid-type]
+        __tablename__ = "boat"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "boat"}
+
+    class Ferry(Boat):
+        __tablename__ = "ferry"
+        id: Mapped[int] = mapped_column(ForeignKey("boat.id"), primary_key=True)
+        cars: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "ferry"}
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Ferry(cars=9), Ferry(cars=3), Boat()])
+        session.commit()
+        fleet = with_polymorphic(Boat, [Ferry])
+        for alias in (fleet, aliased(fleet), aliased(aliased(fleet), name="f")):
+            found = session.scalars(select(alias).where(alias.Ferry.cars > 5)).one()
+            assert "cars" in vars(found)
+            session.expunge_all()
+        mine, other = aliased(fleet), aliased(fleet)
+        pairs = select(mine.Ferry.cars, other.Ferry.cars).join(other, mine.Ferry.cars > other.Ferry.cars)
+        assert session.execute(pairs).all() == [(9, 3)]
