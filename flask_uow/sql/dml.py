@@ -15,7 +15,7 @@ from flask_uow.sql.expressions import BindParameter, ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import SelectBase, coerce_select
-from flask_uow.sql.selectable import ColumnCollection, FromClause, coerce_from
+from flask_uow.sql.selectable import ColumnCollection, FromClause, Join, base_column, coerce_from
 from flask_uow.sql.subqueries import CTE
 from flask_uow.sql.value_errors import named_criteria, unnamed_criteria
 from flask_uow.sql.words import NO_WORDS, checked_ctes, known_dialect
@@ -61,7 +61,16 @@ class DMLStatement(ChainedStatement):
         """Return the statement with ``RETURNING``: columns, tables, or mapped classes (a Session gives their objects)."""
         clone = self._clone()
         clone.entities = (*self.entities, *entities)
-        clone.returning_columns = tuple(made for entity in clone.entities for made in expand_entity(entity))
+        clone.returning_columns = _columns_of(clone.entities)
+        return clone
+
+    def up_to_date(self) -> Self:
+        """Return the statement with the columns that the classes in ``returning()`` have now: attributes may have come since it was made."""
+        columns = _columns_of(self.entities)
+        if len(columns) == len(self.returning_columns):
+            return self
+        clone = self._clone()
+        clone.returning_columns = columns
         return clone
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
@@ -158,8 +167,34 @@ class DMLStatement(ChainedStatement):
             return column
         as_element = getattr(name, "__clause_element__", None)
         given: Any = name if as_element is None else as_element()
+        if not isinstance(given, ColumnElement):
+            raise ArgumentError(
+                f"{type(self).__name__.lower()}() of {self.table.description} got {name!r} for a column. Give its name, or the column or attribute itself."
+            )
         found: ColumnElement[Any] = given
-        return found
+        table: Any = getattr(getattr(found, "element", found), "table", None)
+        if table is self.table or isinstance(self.table, Join):
+            # of a class in several tables, its mapper tells which column is meant
+            return found
+        own: ColumnElement[Any] | None = self._own_column(found, table)
+        if own is None:
+            raise ArgumentError(
+                f"{type(self).__name__.lower()}() of {self.table.description} got the column {found.name!r} of {table.description}, which it does not"
+                " write. Give a column of its own, or write the other table by another statement."
+            )
+        return own
+
+    def _own_column(self, column: ColumnElement[Any], table: Any) -> Any:
+        """Return the column of what the statement writes that an alias of that, another ``Table`` of its name or a bare name means; None for none."""
+        if table is None:
+            return self.table.c.get(column.name, column)
+        base = base_column(column)
+        for other in self.table.c:
+            if other is column or base_column(other) is base:
+                return other
+        name = getattr(base.table, "fullname", None)
+        is_namesake = name is not None and name == getattr(self.table, "fullname", None)
+        return self.table.c.get(base.name) if is_namesake else None
 
     def _pairs(self, values: Mapping[Any, Any]) -> tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...]:
         made: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
@@ -171,6 +206,10 @@ class DMLStatement(ChainedStatement):
                 # a value to be stored has to fit the column; one to be compared has not
                 made.append((column, BindParameter(value, column.type)))
         return tuple(made)
+
+
+def _columns_of(entities: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
+    return tuple(column for entity in entities for column in expand_entity(entity))
 
 
 if TYPE_CHECKING:
@@ -455,11 +494,14 @@ class Update(UpdateTypes):
         """True without WHERE."""
         return not self.where_clauses
 
-    def values(self, values: Mapping[Any, Any] | None = None, **columns: Any) -> Self:
+    def values(self, values: Mapping[Any, Any] | Sequence[tuple[Any, Any]] | None = None, **columns: Any) -> Self:
         """Return the statement with columns set; values may be expressions. A column that was set before takes the later value.
 
-        :raises ArgumentError: for a column that the table does not have.
+        :param values: by column or name, or as pairs of these.
+        :raises ArgumentError: for a column that the table does not have, or something that is no pair.
         """
+        if values is not None and not isinstance(values, Mapping):
+            return self.ordered_values(*values).values(**columns)
         clone = self._clone()
         pairs = (*self.set_pairs, *self._pairs({**(values or {}), **columns}))
         clone.set_pairs = tuple({id(column): (column, value) for column, value in pairs}.values())
@@ -473,7 +515,9 @@ class Update(UpdateTypes):
         """
         for pair in pairs:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-                raise ArgumentError(f"ordered_values() takes pairs of a column and a value, got {pair!r}.")
+                raise ArgumentError(
+                    f"{self.table.description} is updated with a mapping of columns to values, or with pairs of a column and a value, got {pair!r}."
+                )
         return self.values(dict(pairs))
 
     def where(self, *conditions: Any, **named: Never) -> Self:

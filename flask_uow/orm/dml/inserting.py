@@ -12,7 +12,7 @@ from flask_uow.engine import Result
 from flask_uow.engine.inserted import NO_KEYS
 from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.rows import row_class
-from flask_uow.exc import InvalidRequestError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.dml.bulk import bulk_insert, stored_columns, transaction_of, values_of
 from flask_uow.orm.dml.families import inserting_class
 from flask_uow.orm.dml.versions import counted_upsert
@@ -26,6 +26,7 @@ from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.sql.dml import Insert
 from flask_uow.sql.select import Select
+from flask_uow.sql.selectable import base_column
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
@@ -73,10 +74,16 @@ def _by_attribute(statement: Insert, row: Mapping[str, Any], mapper: Mapper) -> 
 
 
 def _attribute_of(statement: Insert, given: object, mapper: Mapper) -> str:
-    column = statement.column_of(given)
+    column: Any = statement.column_of(given)
+    meant = base_column(column)
     for name, prop in mapper.column_attrs.items():
-        if prop.is_stored and any(other is column for other in prop.columns):
+        if prop.is_stored and any(other is meant for other in prop.columns):
             return name
+    if getattr(column, "table", None) is not None:
+        raise ArgumentError(
+            f"insert({mapper.class_.__name__}) got the column {column.name!r} of {column.table.description}, which its rows are not stored in. Insert into"
+            " that table by another statement."
+        )
     return given if isinstance(given, str) else str(getattr(given, "key", given))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Result
+from flask_uow.engine.rows import row_class
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.dml.bulk import transaction_of
 from flask_uow.orm.dml.evaluator import Evaluator, NotEvaluable, NotLoaded
@@ -55,12 +56,17 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
     :raises StaleDataError: for a list of rows to be updated of which one is not there, or has another version.
     """
     way = statement.get_execution_options().get("synchronize_session", "auto")
+    if way is None:
+        way = False
     if way not in _WAYS or way is True:
         hint = did_you_mean(str(way), ["auto", "evaluate", "fetch"])
         raise ArgumentError(f"synchronize_session={way!r}: expected 'auto', 'evaluate', 'fetch' or False.{hint}")
     if params is not None and not isinstance(params, Mapping):
         check_list(params)
     mapper = statement.entity.mapper
+    if statement.entities:
+        mapper.configure()
+        statement = statement.up_to_date()
     if isinstance(statement, Insert):
         return _insert(session, connection, statement, params, way)
     if (
@@ -109,17 +115,19 @@ def _execute(
         return _send_and_expire(session, connection, statement, params)
     # before the statement is sent: criteria are about the values from before it
     matched = None if way == "fetch" else _evaluated(session, given, mapper, values, strict=way == "evaluate")
-    if matched is None and statement.entities:
-        # the rows that come back are the user's own, so the keys are not among them
-        return _send_and_expire(session, connection, statement, params)
-    if matched is None:
+    returned: list[Any] = []
+    if matched is None and _gives_objects(statement):
+        # what makes objects of the rows knows of no keys beside them
+        result = _send_and_expire(session, connection, statement, params, returned)
+        matched = []
+    elif matched is None:
         result, identities = _fetched(connection, statement, params, mapper)
         matched = _with_identities(session, mapper, identities)
     else:
-        result = _send(session, connection, statement, params)
+        result = _send(session, connection, statement, params, returned)
     if isinstance(statement, Delete):
-        _let_go(session, matched)
-    elif isinstance(given, Update) and not _gives_objects(statement):
+        _let_go(session, [*matched, *((value, True) for value in returned if isinstance(value, mapper.class_))])
+    elif isinstance(given, Update) and not _gives_rows_of(mapper, statement):
         _change(given, mapper, values, matched)
     return result
 
@@ -132,13 +140,13 @@ def _insert(
         rows = [params] if isinstance(params, Mapping) else params
         result = insert_rows(session, statement, rows, mapper)
         # nobody tells which rows were there already and have changed
-        if statement.may_update and way is not False and not _gives_objects(statement):
+        if statement.may_update and way is not False and not _gives_rows_of(mapper, statement):
             expire_all(session.objects, [mapper])
         return result
     statement, params = inserting_class(statement, params, mapper)
     statement = counted_upsert(statement, mapper)
     result = _send(session, connection, statement, params)
-    if statement.may_update and way is not False and not _gives_objects(statement):
+    if statement.may_update and way is not False and not _gives_rows_of(mapper, statement):
         expire_all(session.objects, [mapper])
     return result
 
@@ -198,10 +206,24 @@ def _count_loaded(obj: MappedObject, versioning: Versioning) -> None:
         obj.__dict__[versioning.name] = versioning.next_version(loaded)
 
 
-def _send(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
-    """Execute a statement, and load the mapped classes of its RETURNING as objects."""
+def _send(
+    session: ExecutingSession,
+    connection: Connection,
+    statement: DMLStatement,
+    params: Any,
+    returned: list[Any] | None = None,
+    expires: bool = False,
+) -> Result:
+    """Execute a statement, and load the mapped classes of its RETURNING as objects.
+
+    :param returned: takes the values of the rows, these objects among them.
+    :param expires: True expires all other objects of the class.
+    """
     if not _gives_objects(statement):
-        return connection.execute(statement, params)
+        result = connection.execute(statement, params)
+        if expires:
+            expire_all(session.objects, [statement.entity.mapper])
+        return result
     if params is not None and isinstance(statement, (Insert, Update)) and not statement.has_values:
         given = params if isinstance(params, Mapping) else params[0]
         statement = statement.for_parameters(list(given))
@@ -215,23 +237,37 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
             )
         params = params[0]
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, params), write=True)
+    if expires:
+        # before the objects are made, which are as their rows are now
+        expire_all(session.objects, [statement.entity.mapper])
     plan = plain_plan(statement, compiled, connection.dialect)
     run = QueryRun(session, connection.dialect, plan, populate=True)
-    return Result(results_of(run, rows, "rows"), plan.names, len(rows))
+    made = results_of(run, rows, "rows")
+    if returned is not None:
+        returned.extend(value for row in made for value in row)
+    return Result(made, plan.names, len(rows))
 
 
 def _send_and_expire(
-    session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Parameters
+    session: ExecutingSession,
+    connection: Connection,
+    statement: DMLStatement,
+    params: Parameters,
+    returned: list[Any] | None = None,
 ) -> Result:
-    """Execute without finding the affected objects: all objects of the class are expired."""
-    result = _send(session, connection, statement, params)
-    expire_all(session.objects, [statement.entity.mapper])
-    return result
+    """Execute without finding the affected objects: all objects of the class are expired, but those that RETURNING gives."""
+    return _send(session, connection, statement, params, returned, expires=True)
 
 
 def _gives_objects(statement: DMLStatement) -> bool:
-    """Return True where RETURNING gives objects, which then are as their rows are, or bundles of columns."""
+    """Return True where RETURNING gives objects or bundles of columns."""
     return any(hasattr(entity, "__uow_entity__") for entity in statement.entities) or gives_bundles(statement)
+
+
+def _gives_rows_of(mapper: Mapper, statement: DMLStatement) -> bool:
+    """Return True where RETURNING gives the objects of the class, which then are as their rows are."""
+    entities = (getattr(entity, "__uow_entity__", None) for entity in statement.entities)
+    return any(entity is not None and entity.base_mapper is mapper.base_mapper for entity in entities)
 
 
 def _moves_keys(mapper: Mapper, statement: Update) -> bool:
@@ -269,12 +305,17 @@ def _evaluated(
 def _fetched(
     connection: Connection, statement: DMLStatement, params: Parameters, mapper: Mapper
 ) -> tuple[Result, list[Any]]:
-    """Execute with RETURNING the keys; return the result, and the keys."""
+    """Execute with RETURNING the keys behind what it has; return the result without them, and the keys."""
     keys, positions = keys_to_return(statement, mapper)
-    rows = connection.execute(statement.returning(*keys), params).all()
-    order = [positions.index(part) for part in range(len(mapper.primary_key))]
-    found = [row[0] if len(keys) == 1 else tuple(row[position] for position in order) for row in rows]
-    return Result(None, (), len(rows)), found
+    result = connection.execute(statement.returning(*keys), params)
+    names, rows = tuple(result.keys()), result.all()
+    own = len(names) - len(keys)
+    order = [own + positions.index(part) for part in range(len(mapper.primary_key))]
+    found = [row[own] if len(keys) == 1 else tuple(row[position] for position in order) for row in rows]
+    if not own:
+        return Result(None, (), len(rows)), found
+    make = row_class(names[:own])
+    return Result([make(row[:own]) for row in rows], names[:own], len(rows)), found
 
 
 def _with_identities(session: ExecutingSession, mapper: Mapper, found: Iterable[Any]) -> list[tuple[Any, bool]]:

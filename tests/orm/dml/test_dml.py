@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,15 +12,20 @@ from hypothesis import strategies as st
 
 from flask_uow import (
     ArgumentError,
+    Bundle,
     CompileError,
     DeclarativeBase,
     Engine,
     InvalidRequestError,
     Mapped,
+    MetaData,
     Session,
+    aliased,
     and_,
     bindparam,
     case,
+    column_property,
+    configure_mappers,
     delete,
     func,
     insert,
@@ -32,6 +38,7 @@ from flask_uow import (
     select,
     update,
 )
+from flask_uow import column as column_
 from tests.orm.models import Place, Post, Tag, User
 from tests.statements import StatementLog
 
@@ -247,6 +254,133 @@ def test_objects_are_in_step_where_returning_gives_columns(filled: Session) -> N
             update(User).where(User.name == bindparam("who")).returning(User),
             [{"who": "a", "email": "1"}, {"who": "b", "email": "2"}],
         )
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+@pytest.mark.parametrize("way", ["auto", "evaluate", "fetch"])
+@pytest.mark.parametrize("known", [True, False])
+def test_objects_that_a_delete_returns_are_gone_and_can_be_read(
+    filled: Session, way: str, known: bool, is_loaded: bool
+) -> None:
+    if way == "evaluate" and not known:
+        return
+    posts = filled.query(Post).all() if is_loaded else []
+    criterion = Post.title == "a" if known else func.lower(Post.title) == "a"
+    statement = delete(Post).where(criterion).returning(Post, Post.title)
+    post, title = filled.execute(statement.execution_options(synchronize_session=way)).one()
+    assert (post.title, title) == ("a", "a")
+    assert inspect(post).deleted
+    assert post not in filled
+    assert [other in filled for other in posts if other is not post] == [True] * is_loaded
+    filled.commit()
+    assert filled.query(Post.title).all() == [("b",)]
+
+
+def test_objects_are_in_step_where_returning_gives_columns_for_criteria_of_the_database(filled: Session) -> None:
+    users, posts = loaded(filled), {post.title: post for post in filled.query(Post)}
+    other = posts["b"]
+    gone = delete(Post).where(func.lower(Post.title) == "a").returning(Post.title, func.upper(Post.title), Post.id)
+    row = filled.execute(gone).one()
+    assert (*row[:2], row.id, list(row._mapping)) == ("a", "A", posts["a"].id, ["title", "upper", "id"])
+    assert posts["a"] not in filled
+    assert other in filled
+    assert "title" in vars(other)
+    changed = update(User).where(func.lower(User.name) == "u1").values(email="z").returning(User.email)
+    assert filled.scalars(changed).all() == ["z"]
+    assert users["u1"].email == "z"
+    assert "email" in vars(users["u2"])
+
+
+def test_objects_are_in_step_where_returning_gives_bundles(filled: Session) -> None:
+    user = loaded(filled)["u1"]
+    pair = Bundle("pair", User.name, User.email)
+    changed = filled.execute(update(User).where(User.name == "u1").values(email="z").returning(pair)).all()
+    assert [tuple(row.pair) for row in changed] == [("u1", "z")]
+    assert user.email == "z"
+    upsert = insert(User).values(name="u1", email="y").on_conflict_do_update([User.name]).returning(pair)
+    assert tuple(filled.execute(upsert).one().pair) == ("u1", "y")
+    assert user.email == "y"
+
+
+def test_returning_gives_attributes_that_came_to_the_class_since(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Number(Base):
+        __tablename__ = "number"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        value: Mapped[int]
+
+    Base.metadata.create_all(engine)
+    before = [insert(Number).returning(Number), update(Number).values(value=7).returning(Number)]
+    Number.twice = column_property(Number.value * 2)  # type: ignore[attr-defined]
+    after = [insert(Number).returning(Number), delete(Number).returning(Number)]
+    configure_mappers()
+    with Session(engine) as session:
+        for statement, rows in ((before[0], [{"value": 1}, {"value": 2}]), (after[0], {"value": 3})):
+            found = session.scalars(statement, rows).all()
+            assert [number.twice for number in found] == [2 * number.value for number in found]
+        assert {vars(number)["twice"] for number in session.scalars(before[1])} == {14}
+        assert len(session.scalars(after[1]).all()) == 3
+
+
+# -- what is set
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: update(User).values({Post.id: 9}),
+        lambda: update(User).values({Post.__table__.c.id: 9}),
+        lambda: update(User.__table__).values({Post.__table__.c.id: 9}),
+        lambda: insert(User).values({Post.id: 9, User.name: "x"}),
+        lambda: insert(User).values(id=9, name="x").on_conflict_do_update([User.id], {Post.id: 9}),
+        lambda: insert(User).values(id=9, name="x").on_conflict_do_nothing([Post.id]),
+        lambda: insert(User).from_select([Post.id, User.name], select(Tag.id, Tag.label)),
+        lambda: update(aliased(User)).values({aliased(Post).id: 9}),
+    ],
+    ids=["attribute", "column", "of a table", "insert", "upsert", "conflict", "from a select", "alias"],
+)
+def test_a_column_of_another_table_is_not_taken_for_its_namesake(make: Callable[[], Any]) -> None:
+    with pytest.raises(ArgumentError, match=r"the column 'id' of .*post.*, which it does not write"):
+        make()
+
+
+def test_a_column_of_another_table_is_refused_by_queries_and_lists(filled: Session) -> None:
+    with pytest.raises(ArgumentError, match="the column 'id' of table 'post'"):
+        filled.query(User).filter(User.name == "u1").update({Post.id: 9})
+    with pytest.raises(ArgumentError, match="the column 'id' of table 'post'"):
+        filled.execute(insert(User), [{Post.id: 9, User.name: "x"}, {Post.id: 10, User.name: "y"}])
+
+
+def test_columns_are_named_by_aliases_and_other_tables_of_the_name(filled: Session) -> None:
+    users, other = loaded(filled), User.__table__.to_metadata(MetaData())
+    alias = aliased(User)
+    for number, column in enumerate((alias.email, other.c.email, User.__table__.alias().c.email, column_("email"))):
+        filled.execute(update(User).where(User.name == "u1").values({column: str(number)}))
+        assert users["u1"].email == str(number)
+    filled.query(alias).filter(alias.name == "u1").update({User.email: "by the class"})
+    filled.refresh(users["u1"])
+    assert users["u1"].email == "by the class"
+
+
+def test_values_of_an_update_may_be_pairs(filled: Session) -> None:
+    users = loaded(filled)
+    filled.execute(update(User).where(User.name == "u1").values([("email", "a"), (User.name, "v1")]))
+    assert (users["u1"].email, users["u1"].name) == ("a", "v1")
+    assert filled.query(User).filter(User.name == "u2").update((("email", "b"),)) == 1
+    assert users["u2"].email == "b"
+    for wrong in ([{"email": "c"}], ["email", "c"], [("email",)]):
+        with pytest.raises(ArgumentError, match="mapping of columns to values, or with pairs"):
+            update(User).values(wrong)
+    with pytest.raises(ArgumentError, match="got 5 for a column"):
+        update(User).values({5: "x"})
+
+
+def test_no_way_to_bring_objects_in_step_leaves_them(filled: Session) -> None:
+    user = loaded(filled)["u1"]
+    assert filled.query(User).filter(User.name == "u1").update({"email": "z"}, synchronize_session=None) == 1
+    assert user.email == "u1@x"
 
 
 def test_rows_that_are_there_already_are_left_or_updated(filled: Session) -> None:

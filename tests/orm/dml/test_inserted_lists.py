@@ -13,6 +13,7 @@ from flask_uow import (
     ForeignKey,
     Mapped,
     Session,
+    aliased,
     bindparam,
     func,
     insert,
@@ -22,7 +23,7 @@ from flask_uow import (
     synonym,
 )
 from flask_uow.engine import Engine
-from flask_uow.exc import IntegrityError, InvalidRequestError
+from flask_uow.exc import ArgumentError, IntegrityError, InvalidRequestError
 
 
 @pytest.fixture
@@ -199,6 +200,15 @@ def test_what_a_class_in_several_tables_cannot_be_given_is_refused(clubs: Any) -
     session.rollback()
     with pytest.raises(InvalidRequestError, match="as a list of rows"):
         session.execute(insert(Dog).values(name="a"))
+    with pytest.raises(ArgumentError, match="the column 'club_name' of table 'club'"):
+        session.execute(insert(Dog), [{clubs.Club.name: "a"}])
+
+
+def test_attributes_of_an_alias_name_what_a_row_of_several_tables_sets(clubs: Any) -> None:
+    session, Dog = clubs.session, clubs.Dog
+    alias = aliased(Dog)
+    session.execute(insert(Dog), [{alias.name: "a", alias.owner: "b", Dog.tricks: 4}])
+    assert session.execute(select(Dog.name, Dog.owner, Dog.tricks)).all() == [("a", "b", 4)]
 
 
 def test_in_autocommit_mode_a_list_is_inserted_in_one_transaction(clubs: Any, engine: Engine) -> None:
