@@ -236,7 +236,8 @@ def _alias_of_alias(element: AliasedClass, name: str | None) -> AliasedClass:
     source = alias_of(view.selectable, name) if isinstance(view.selectable, Join) else view.selectable.alias(name)
     if members:
         return _aliased_family(mapper, members, source, name)
-    return AliasedClass(_AliasView(mapper, source, view.names, name, _standing_in(mapper, source)))
+    own = _standing_in(mapper, source, None if view.is_plain else view.column)
+    return AliasedClass(_AliasView(mapper, source, view.names, name, own))
 
 
 @overload

@@ -96,7 +96,9 @@ def columns_standing_in(
             by_key.setdefault(str(column.name), column)
     found: dict[Any, Any] = {}
     if called is not None:
-        by_original.update({column: by_original[own] for column in ours if (own := called(column)) in by_original})
+        # where some are the alias's, what it lacks is not taken from the class or from another alias
+        of_alias = {column: by_original[own] for column in ours if (own := called(column)) in by_original}
+        by_original = of_alias or by_original
     for group in groups:
         # columns that are kept equal have one value
         known = [by_original[column] for column in group if column in by_original]

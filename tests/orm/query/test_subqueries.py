@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    ArgumentError,
     CompileError,
     Engine,
     ForeignKey,
@@ -298,8 +299,18 @@ def test_an_alias_of_an_alias_takes_its_columns_from_a_subquery_of_several(
         outer = [aliased(entity, inner) for entity in entities]
         expected = [given[number][1] for number in order]
         assert [node.name for node in filled.execute(select(*outer)).one()] == expected
-        assert list(filled.execute(select(*(alias.name for alias in outer))).one()) == expected
+        for others in (outer, [aliased(alias) for alias in outer]):
+            assert list(filled.execute(select(*(alias.name for alias in others))).one()) == expected
         assert filled.query(outer[order.index(1)]).filter(outer[order.index(1)].name == "branch").count() == 1
+
+
+def test_an_alias_does_not_take_what_it_lacks_from_another(filled: Session) -> None:
+    parent = aliased(Node)
+    columns = (*Node.__table__.c, parent.id)
+    inner = select(*columns).join(parent, Node.parent).subquery()
+    with pytest.raises(ArgumentError, match="no column for parent_id, name"):
+        aliased(parent, inner)
+    assert {node.name for node in filled.scalars(select(aliased(Node, inner)))} == {"leaf", "branch", "tip"}
 
 
 @pytest.mark.parametrize("kind", ["subquery", "cte", "label", "alias", "join"])
