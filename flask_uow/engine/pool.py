@@ -275,6 +275,20 @@ class Pool:
             self._take_back_abandoned()
         return sum(not record.is_idle for record in list(self._slots.values()))
 
+    checkedout = checked_out
+
+    def checkedin(self) -> int:
+        """Return how many connections are open and lent to nobody."""
+        return len(self._slots) - self.checked_out()
+
+    def overflow(self) -> int:
+        """Return how many connections are open beyond :meth:`size`; negative while there are fewer."""
+        return len(self._slots) - self._size
+
+    def timeout(self) -> float:
+        """Return for how many seconds at most a checkout waits."""
+        return self._timeout
+
     @property
     def is_exhausted(self) -> bool:
         """True while whoever asks for a connection has to wait for one that comes back."""

@@ -316,16 +316,16 @@ class Insert(InsertTypes):
                 )
         return [dict(zip(columns, values, strict=False)) for values in given]
 
-    def from_select(self, columns: Sequence[Any], select: object, include_defaults: bool = True) -> Self:
+    def from_select(self, names: Sequence[Any], select: object, include_defaults: bool = True) -> Self:
         """Return ``INSERT INTO table (columns) SELECT ...``.
 
-        :param columns: by name or as objects, in the order of the SELECT's.
+        :param names: the columns, by name or as objects, in the order of the SELECT's.
         :param select: a SELECT, or a Query.
         :param include_defaults: fill columns that are not given with their ``default``; a function is called once, for all rows.
         :raises ArgumentError: for different numbers of columns.
         """
         clone = self._clone()
-        clone.source_columns = tuple(self.column_of(column) for column in columns)
+        clone.source_columns = tuple(self.column_of(column) for column in names)
         clone.source_select = coerce_select(select)
         clone.has_source_defaults = include_defaults
         if len(clone.source_columns) != len(clone.source_select.result_columns()):

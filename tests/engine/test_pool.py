@@ -104,6 +104,18 @@ def test_the_connection_that_came_back_last_goes_out_first(connector: FakeConnec
     assert len(connector.made) == 2
 
 
+def test_a_pool_counts_its_connections(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=2, max_overflow=1, timeout=7)
+    assert (pool.checkedin(), pool.checkedout(), pool.overflow(), pool.timeout()) == (0, 0, -2, 7)
+    records = [pool.checkout() for _ in range(3)]
+    assert (pool.checkedin(), pool.checkedout(), pool.overflow()) == (0, 3, 1)
+    pool.checkin(records[0])
+    assert (pool.checkedin(), pool.checkedout(), pool.overflow()) == (1, 2, 1)
+    for record in records[1:]:
+        pool.checkin(record)
+    assert (pool.checkedin(), pool.checkedout(), pool.overflow()) == (2, 0, 0)
+
+
 def test_connections_beyond_the_size_are_closed_when_they_come_back(connector: FakeConnector) -> None:
     pool = Pool(connector, size=1, max_overflow=1)
     records = [pool.checkout(), pool.checkout()]

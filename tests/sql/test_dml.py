@@ -108,7 +108,7 @@ def test_a_value_that_does_not_fit_its_column_is_an_error_that_shows_the_stateme
 
 def test_rows_can_come_from_a_select(connection: Connection) -> None:
     source = select(c.name + "2", c.a).where(c.a > 5)
-    assert connection.execute(insert(person).from_select(["name", c.a], source)).rowcount == 1
+    assert connection.execute(insert(person).from_select(names=["name", c.a], select=source)).rowcount == 1
     assert connection.execute(select(c.name, c.a).where(c.id == 3)).one() == ("Ann2", 7)
     everyone = select(c.name).cte("everyone")
     connection.execute(insert(person).from_select(["name"], select(everyone.c.name)))

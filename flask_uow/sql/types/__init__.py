@@ -42,6 +42,8 @@ from flask_uow.sql.types.numbers import Numeric as Numeric
 from flask_uow.sql.types.numbers import SmallInteger as SmallInteger
 from flask_uow.sql.types.postgresql import *  # noqa: F403
 from flask_uow.sql.types.postgresql import __all__ as _postgresql
+from flask_uow.sql.types.ranges import *  # noqa: F403
+from flask_uow.sql.types.ranges import __all__ as _ranges
 from flask_uow.sql.types.texts import STRINGTYPE as STRINGTYPE
 from flask_uow.sql.types.texts import String as String
 from flask_uow.sql.types.texts import Text as Text
@@ -58,3 +60,4 @@ if not TYPE_CHECKING:
     ]  # fmt: skip
     __all__ += _named
     __all__ += _postgresql
+    __all__ += _ranges

@@ -1,24 +1,17 @@
-"""Types that PostgreSQL alone has: addresses, text search, ranges. Give a column a variant where it is to live on SQLite too."""
+"""Types that PostgreSQL alone has: addresses, text search, keys of its catalog. Give a column a variant where it is to live on SQLite too."""
 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
-from flask_uow.exc import ArgumentError
 from flask_uow.sql.types.base import TypeEngine
-from flask_uow.sql.types.moments import Date, DateTime
-from flask_uow.sql.types.numbers import BigInteger, Integer, Numeric
+from flask_uow.sql.types.numbers import BigInteger
 from flask_uow.sql.value_errors import wrong_kind
 
 __all__ = [
-    "BIT", "CIDR", "CITEXT", "DATERANGE", "HSTORE", "INET", "INT4RANGE", "INT8RANGE", "JSONPATH", "MACADDR", "MACADDR8", "MONEY", "NUMRANGE", "OID",
-    "REGCLASS", "REGCONFIG", "TSQUERY", "TSRANGE", "TSTZRANGE", "TSVECTOR", "Range", "RangeType",
+    "BIT", "CIDR", "CITEXT", "HSTORE", "INET", "JSONPATH", "MACADDR", "MACADDR8", "MONEY", "OID", "REGCLASS", "REGCONFIG", "TSQUERY", "TSVECTOR",
 ]  # fmt: skip
-
-T = TypeVar("T")
-_BOUNDS = ("[)", "[]", "(]", "()")
 
 
 class PostgreSQLText(TypeEngine[str]):
@@ -168,119 +161,3 @@ class HSTORE(TypeEngine[dict[str, Any]]):
 
     def copy_value(self, value: Any) -> Any:
         return dict(value) if self.mutable and value is not None else value
-
-
-@dataclass(frozen=True, slots=True)
-class Range(Generic[T]):
-    """A range of values.
-
-    :ivar lower: the lower end, None for none.
-    :ivar upper: the upper end, None for none.
-    :ivar bounds: which ends belong to it, ``"[)"`` say.
-    :ivar empty: True for the range that holds nothing.
-    :raises ArgumentError: for other bounds.
-    """
-
-    lower: T | None = None
-    upper: T | None = None
-    bounds: str = "[)"
-    empty: bool = False
-
-    def __post_init__(self) -> None:
-        if self.bounds not in _BOUNDS:
-            raise ArgumentError(f"Range(bounds={self.bounds!r}): expected one of {', '.join(_BOUNDS)}.")
-
-    @property
-    def isempty(self) -> bool:
-        """True for the range that holds nothing."""
-        return self.empty
-
-    @property
-    def lower_inc(self) -> bool:
-        """True where the lower end belongs to it."""
-        return not self.empty and self.lower is not None and self.bounds[0] == "["
-
-    @property
-    def upper_inc(self) -> bool:
-        """True where the upper end belongs to it."""
-        return not self.empty and self.upper is not None and self.bounds[1] == "]"
-
-    def __contains__(self, value: Any) -> bool:
-        if self.empty:
-            return False
-        above = self.lower is None or value > self.lower or (self.lower_inc and value == self.lower)
-        below = self.upper is None or value < self.upper or (self.upper_inc and value == self.upper)
-        return bool(above and below)
-
-    def __bool__(self) -> bool:
-        return not self.empty
-
-
-class RangeType(TypeEngine[Range[Any]]):
-    """The base of the types of ranges; values are :class:`Range`, or a pair ``(lower, upper)``.
-
-    :ivar subtype: the type of the ends.
-    """
-
-    name = "range"
-    python_type = Range
-    checks_on_assignment = True
-    subtype: ClassVar[TypeEngine[Any]]
-
-    def __init__(self) -> None:
-        self.cache_key = (type(self),)
-
-    def coerce_compared(self, value: object) -> TypeEngine[Any]:
-        return self
-
-    def _convert(self, value: object) -> Range[Any]:
-        given: Any = Range(*value) if isinstance(value, tuple) and len(value) == 2 else value
-        if not (hasattr(given, "lower_inc") and hasattr(given, "isempty")):
-            wrong_kind(self, value, "a Range or a pair of its ends", "Make it one: Range(lower, upper).")
-        if given.isempty:
-            return Range(empty=True)
-        convert = self.subtype.convert
-        bounds = ("[" if given.lower_inc else "(") + ("]" if given.upper_inc else ")")
-        return Range(convert(given.lower), convert(given.upper), bounds)
-
-
-class INT4RANGE(RangeType):
-    """A range of integers of 32 bits; it comes back with the lower end in it and the upper one not."""
-
-    native = "int4range"
-    subtype = Integer()
-
-
-class INT8RANGE(RangeType):
-    """A range of integers of 64 bits."""
-
-    native = "int8range"
-    subtype = BigInteger()
-
-
-class NUMRANGE(RangeType):
-    """A range of exact decimals."""
-
-    native = "numrange"
-    subtype = Numeric()
-
-
-class DATERANGE(RangeType):
-    """A range of dates; it comes back with the lower end in it and the upper one not."""
-
-    native = "daterange"
-    subtype = Date()
-
-
-class TSRANGE(RangeType):
-    """A range of dates and times without a zone."""
-
-    native = "tsrange"
-    subtype = DateTime()
-
-
-class TSTZRANGE(RangeType):
-    """A range of moments with a zone."""
-
-    native = "tstzrange"
-    subtype = DateTime(timezone=True)
