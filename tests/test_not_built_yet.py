@@ -20,7 +20,6 @@ from flask_uow import (
     Integer,
     Mapped,
     Session,
-    String,
     Table,
     UnitOfWork,
     bindparam,
@@ -98,12 +97,6 @@ def name_of_package(name: str) -> Callable[[Session], object]:
     return lambda session: getattr(flask_uow, name)
 
 
-def put_sql_around_values(session: Session) -> None:
-    class Shouted(String):
-        def bind_expression(self, bindvalue: Any) -> Any:
-            return flask_uow.func.upper(bindvalue)
-
-
 # entry -> what tries it, and what comes of that
 ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]] = {
     "`AbstractConcreteBase`": (name_of_package("AbstractConcreteBase"), AttributeError, "ConcreteBase"),
@@ -115,7 +108,6 @@ ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]
         "list of parameter sets",
     ),
     "Migrations": (run_the_command_migrate, AssertionError, "no command that migrates"),
-    "SQL around the values of a type": (put_sql_around_values, flask_uow.ArgumentError, "bind_expression"),
 }
 
 

@@ -224,6 +224,7 @@ class Constant:
 
     is_sql: ClassVar[bool] = False
     asks_context: ClassVar[bool] = False
+    is_constant: ClassVar[bool] = True
     __slots__ = ("_value",)
 
     def __init__(self, value: object) -> None:

@@ -11,7 +11,7 @@ from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.conflicts import Excluded, OnConflict
 from flask_uow.sql.describing import described
 from flask_uow.sql.entities import expand_entity, members_of_bundle
-from flask_uow.sql.expressions import BindParameter, ColumnElement
+from flask_uow.sql.expressions import BindParameter, ColumnElement, UntypedParameter
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import SelectBase, coerce_select
@@ -200,7 +200,9 @@ class DMLStatement(ChainedStatement):
         made: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
         for name, value in self.assignments(values):
             column = self.column_of(name)
-            if hasattr(value, "__clause_element__") or isinstance(value, ClauseElement):
+            if isinstance(value, UntypedParameter):
+                made.append((column, value.stored_as(column.type)))
+            elif hasattr(value, "__clause_element__") or isinstance(value, ClauseElement):
                 made.append((column, coerce_value(value, column.type)))
             else:
                 # a value to be stored has to fit the column; one to be compared has not

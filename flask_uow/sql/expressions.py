@@ -144,9 +144,13 @@ def is_parameter(node: ClauseElement) -> TypeGuard[BindParameter[Any]]:
 
 
 class UntypedParameter(BindParameter[T]):
-    """A named parameter that was given no type; compared with an expression, it takes that of the expression."""
+    """A named parameter that was given no type; beside an expression, or stored in a column, it takes that of the other."""
 
     __slots__ = ()
+
+    def stored_as(self, type_: TypeEngine[Any]) -> BindParameter[T]:
+        """Return the parameter with the type of the column that it is stored in."""
+        return BindParameter(self.value, type_, self.key, self.required)
 
 
 class CalledParameter(UntypedParameter[T]):
@@ -168,6 +172,9 @@ class CalledParameter(UntypedParameter[T]):
     @value.setter
     def value(self, value: object) -> None:
         """Leave it to the function."""
+
+    def stored_as(self, type_: TypeEngine[Any]) -> BindParameter[T]:
+        return CalledParameter(self.function, type_ if self.type is NULLTYPE else self.type, self.key, self.required)
 
     def __copy__(self) -> CalledParameter[T]:
         return CalledParameter(self.function, self.type, self.key, self.required)

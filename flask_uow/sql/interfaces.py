@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import TypeArgument, TypeEngine
 
 if TYPE_CHECKING:
     from flask_uow.sql.schema import Table
@@ -45,6 +45,10 @@ class SQLDialect(Protocol):
 
     def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         """Return the function that turns the driver's value into Python's, or None to pass it on as it is."""
+        ...
+
+    def type_descriptor(self, type_: TypeArgument) -> TypeEngine[Any]:
+        """Return a type, which may be given as a class, as an instance."""
         ...
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:

@@ -17,7 +17,6 @@ from flask_uow.sql import (
     String,
     Table,
     TypeDecorator,
-    UserDefinedType,
     func,
     not_,
     select,
@@ -127,18 +126,6 @@ def test_a_foreign_key_without_a_type_is_left_alone() -> None:
 
 
 def test_what_types_do_not_have() -> None:
-    with pytest.raises(ArgumentError, match="column_property"):
-
-        class Wrapped(String):
-            def bind_expression(self, bindvalue: Any) -> Any:
-                return func.upper(bindvalue)
-
-    with pytest.raises(ArgumentError, match="process_result_value"):
-
-        class Unwrapped(UserDefinedType):
-            def column_expression(self, column: Any) -> Any:
-                return func.lower(column)
-
     with pytest.raises(ArgumentError, match=r"derived from Odd\.Comparator"):
 
         class Odd(String):

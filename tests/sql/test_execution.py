@@ -390,3 +390,16 @@ def test_texts_with_a_comment_before_them_read_and_stream_as_others(engine: Engi
     if engine.dialect.name == "postgresql":
         streamed: Any = connection.execute(text("(SELECT 1) UNION (SELECT 1)"), execution_options={"yield_per": 1})
         assert streamed.all() == [(1,)]
+
+
+def test_a_parameter_in_values_has_the_type_of_its_column(connection: Connection, schema: Schema) -> None:
+    item = schema.item
+    price = Decimal("5.00")
+    connection.execute(update(item).where(item.c.id == 1).values(price=bindparam("p")), {"p": price})
+    connection.execute(insert(item).values(id=50, owner=1, price=bindparam("p", price)))
+    connection.execute(insert(item).values(id=51, owner=1, price=bindparam("p", callable_=lambda: price)))
+    found = select(item.c.id).where(item.c.price == price).order_by(item.c.id)
+    assert connection.scalars(found).all() == [1, 50, 51]
+    assert connection.scalars(select(item.c.price).where(item.c.id.in_([1, 50, 51]))).all() == [price] * 3
+    with pytest.raises(DataError, match=r"item\.price"):
+        connection.execute(update(item).values(price=bindparam("p")), {"p": "much"})

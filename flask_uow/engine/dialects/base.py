@@ -19,7 +19,7 @@ from flask_uow.engine.gate import OpeningGates
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, InvalidRequestError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import JSON, TypeDecorator, TypeEngine, to_instance
+from flask_uow.sql.types import JSON, TypeArgument, TypeDecorator, TypeEngine, to_instance
 from flask_uow.sql.value_errors import wrong_kind
 
 if TYPE_CHECKING:
@@ -516,6 +516,10 @@ class Dialect(ABC, Generic[RawT, CursorT]):
         while isinstance(type_, TypeDecorator):
             type_ = self.chosen_type(to_instance(type_.load_dialect_impl(self)))
         return type_
+
+    def type_descriptor(self, type_: TypeArgument) -> TypeEngine[Any]:
+        """Return a type, as ``load_dialect_impl()`` of a TypeDecorator asks for one: ``dialect.type_descriptor(CHAR(32))``."""
+        return to_instance(type_)
 
     def record(self, type_: TypeEngine[Any]) -> TypeRecord:
         """Return the record of a type as the database sees it.

@@ -15,8 +15,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from flask_uow.exc import DataError, InternalError
+from flask_uow.exc import CompileError, DataError, InternalError
 from flask_uow.sql.compiler.compiled import Binder, binder
+from flask_uow.sql.compiler.values import column_read, value_written
 from flask_uow.sql.types import TypeEngine
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ __all__ = [
 T = TypeVar("T")
 
 _name_of = attrgetter("name")
+# stands for a value in a text that is being made
+_VALUE = "\x01"
 
 
 class BatchConnection(Protocol):
@@ -281,12 +284,12 @@ class BatchWriter(ABC):
         return collected
 
     def _returning(self, columns: Columns, key_values: Values) -> str:
-        names = self.column_list(columns) if len(key_values[0]) == 1 else self.returned(columns)
+        names = self.read_list(columns) if len(key_values[0]) == 1 else self.returned(columns)
         return f" RETURNING {names}"
 
     def returned(self, columns: Columns) -> str:
         """Return the names of columns for RETURNING of an UPDATE or DELETE of many rows, where their values are in sight as well."""
-        return self.column_list(columns)
+        return self.read_list(columns)
 
     def insert_defaults(
         self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
@@ -443,7 +446,7 @@ class BatchWriter(ABC):
     def _insert_one_and_fetch(self, table: TableInfo, new: NewRows) -> SingleRow:
         returned = [*((new.generated_key,) if new.generated_key is not None else ()), *new.fetched]
         sql = self.insert_one_text(table, new.columns, new.generated_key)
-        return self.single(f"{sql} RETURNING {self.column_list(returned)}", new.columns)
+        return self.single(f"{sql} RETURNING {self.read_list(returned)}", new.columns)
 
     def insert_one_text(self, table: TableInfo, columns: Columns, key: ColumnInfo | None) -> str:
         """Return the INSERT of one row, without RETURNING; empty where the key has to be known before.
@@ -452,11 +455,11 @@ class BatchWriter(ABC):
         """
         if not columns:
             return f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
-        marks = ", ".join([self.dialect.placeholder] * len(columns))
+        marks = self.marks(columns)
         return f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) VALUES ({marks})"
 
     def _with_key(self, sql: str, key: ColumnInfo) -> str:
-        return f"{sql} RETURNING {self.escaped(key)}"
+        return f"{sql} RETURNING {self.read(key)}"
 
     def _update_one(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> SingleRow:
         assignments, condition = self._equal(set_columns, ", "), self._equal(key_columns, " AND ")
@@ -468,8 +471,37 @@ class BatchWriter(ABC):
         return self.single("" if self.needs_rows(key_columns) else sql, key_columns)
 
     def _equal(self, columns: Columns, separator: str) -> str:
-        mark = self.dialect.placeholder
-        return separator.join(f"{self.escaped(column)} = {mark}" for column in columns)
+        return separator.join(f"{self.escaped(column)} = {self.mark(column)}" for column in columns)
+
+    def mark(self, column: ColumnInfo) -> str:
+        """Return the placeholder of a column's value, with what its type puts around it.
+
+        :raises CompileError: where the type has the value stand there more than once, or not at all.
+        """
+        placeholder = self.dialect.placeholder
+        # made up, so that no other question mark is taken for one
+        text = value_written(column.type, self.dialect, _VALUE)
+        if text.count(_VALUE) != 1:
+            raise CompileError(
+                f"{type(column.type).__name__}.bind_expression() uses the value {text.count(_VALUE)} times, and a row that is written takes it"
+                " once. Have a function of the database do what needs it several times."
+            )
+        return text.replace(_VALUE, placeholder)
+
+    def marks(self, columns: Columns) -> str:
+        """Return the placeholders of the values of a row."""
+        return ", ".join(map(self.mark, columns))
+
+    def read(self, column: ColumnInfo, text: str | None = None) -> str:
+        """Return a column of RETURNING, with what its type puts around it.
+
+        :param text: the column as it is named there; its name alone when None.
+        """
+        return column_read(column.type, self.dialect, self.escaped(column) if text is None else text)
+
+    def read_list(self, columns: Columns) -> str:
+        """Return columns of RETURNING, with commas."""
+        return ", ".join(map(self.read, columns))
 
     def column_list(self, columns: Columns) -> str:
         """Return the quoted names, with commas."""

@@ -8,6 +8,7 @@ docs/architecture/flush.md; variants and timings are in tests/benchmarks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from flask_uow.engine.dialects.batch import (
@@ -17,6 +18,7 @@ from flask_uow.engine.dialects.batch import (
     Columns,
     Fetched,
     NewRows,
+    SingleRow,
     TableInfo,
     Values,
     column_error,
@@ -25,10 +27,13 @@ from flask_uow.engine.dialects.batch import (
 from flask_uow.engine.dialects.postgresql_arrays import array_literal, array_type, selected
 from flask_uow.engine.dialects.postgresql_types import RECORDS
 from flask_uow.exc import DataError
+from flask_uow.sql.types.expressing import expressing, expression_of
 
 __all__ = ["PostgreSQLBatchWriter"]
 
 _PAGE = 5000
+# rows of VALUES, of which the server parses each
+_VALUES_PAGE = 500
 # types that travel as texts, and may stand for one that the database alone knows
 # -1 is for names without a length, which would cut; the category S is that of texts
 _REAL_TYPES = (
@@ -41,9 +46,12 @@ Casts = tuple[str | None, ...]
 
 
 class PostgreSQLBatchWriter(BatchWriter):
-    """Writes through ``unnest``."""
+    """Writes through ``unnest``; through VALUES where types put SQL around values, whose own types nobody knows then."""
 
     def _insert_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values) -> None:
+        if self._has_expressions(columns):
+            self._insert_values(connection, table, columns, values, None)
+            return
         casts = self._casts(connection, table, columns)
         sql = self.text(table, ("insert", names_of(columns), casts), self._insert_text, columns, casts)
         for start in range(0, len(values[0]), _PAGE):
@@ -56,6 +64,8 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _insert_with_keys(
         self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo
     ) -> list[Any]:
+        if self._has_expressions(columns):
+            return self._insert_values_with_keys(connection, table, columns, values, key)
         casts = self._casts(connection, table, columns)
         text_key = ("keys", key.name, names_of(columns), casts)
         sql = self.text(table, text_key, self._insert_with_keys_text, columns, key, casts)
@@ -75,7 +85,73 @@ class PostgreSQLBatchWriter(BatchWriter):
                 keys.extend(made)
         return keys
 
+    def _has_expressions(self, columns: Columns) -> bool:
+        return expressing.are_there and any(
+            expression_of(column.type, self.dialect, "bind_expression") is not None for column in columns
+        )
+
+    def _insert_values(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        columns: Columns,
+        values: Values,
+        key: ColumnInfo | None,
+        returned: Columns = (),
+    ) -> list[tuple[Any, ...]]:
+        """Insert rows by VALUES, in pages; return what they return.
+
+        :param key: the column among those that is given numbers of its own sequence; None without one.
+        """
+        overriding = _overriding(key) if key is not None else ""
+        head = f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) {overriding}VALUES "
+        row = f"({self.marks(columns)})"
+        tail = f" RETURNING {self.read_list(returned)}" if returned else ""
+        rows = list(
+            zip(*(self.bind(table, column, cells) for column, cells in zip(columns, values, strict=True)), strict=True)
+        )
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(rows), _VALUES_PAGE):
+            page = rows[start : start + _VALUES_PAGE]
+            sql, given = f"{head}{', '.join([row] * len(page))}{tail}", list(chain.from_iterable(page))
+            if tail:
+                found.extend(connection.fetch_all(sql, given, write=True))
+                inserted = len(found) - start
+            else:
+                inserted = connection.run(sql, given)
+            if inserted != len(page):
+                raise self.mismatch(table, len(page), inserted)
+        return found
+
+    def _insert_values_with_keys(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo
+    ) -> list[Any]:
+        keys = self.allocate_keys(connection, table, key, len(values[0]))
+        if keys is not None:
+            self._insert_values(connection, table, [key, *columns], [keys, *values], key)
+            return keys
+        made: list[Any] = []
+        for index in range(len(values[0])):
+            one = [cells[index : index + 1] for cells in values]
+            made.extend(self.insert(connection, table, columns, one, generated_key=key) or ())
+        return made
+
+    def _fetch_values(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
+        keys: list[Any] | None = None
+        key = new.generated_key
+        if key is not None:
+            keys = self.allocate_keys(connection, table, key, new.count)
+            if keys is None:
+                return self._fetch_one_by_one(connection, table, new)
+            new = NewRows([key, *new.columns], [keys, *new.values], new.count, new.key, None, new.fetched)
+        if not new.are_told_by_key():
+            return self._fetch_one_by_one(connection, table, new)
+        rows = self._insert_values(connection, table, new.columns, new.values, key, [*new.key, *new.fetched])
+        return Fetched(keys, self.rows_by_key(new, rows))
+
     def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
+        if self._has_expressions(new.columns):
+            return self._fetch_values(connection, table, new)
         if new.columns and new.generated_key is None and new.are_told_by_key():
             return self._fetch_by_key(connection, table, new)
         if new.columns and new.generated_key is not None and self.dialect.supports_sequences:
@@ -88,7 +164,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _fetch_by_key(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
         casts = self._casts(connection, table, new.columns)
         sql = self.text(table, ("insert", names_of(new.columns), casts), self._insert_text, new.columns, casts)
-        returning = f"{sql} RETURNING {self.column_list([*new.key, *new.fetched])}"
+        returning = f"{sql} RETURNING {self.read_list([*new.key, *new.fetched])}"
         found: list[tuple[Any, ...] | None] = []
         for start in range(0, new.count, _PAGE):
             part = new.page(start, start + _PAGE)
@@ -167,6 +243,9 @@ class PostgreSQLBatchWriter(BatchWriter):
         set_values: Values,
     ) -> int:
         columns, values = [*set_columns, *key_columns], [*set_values, *key_values]
+        if self._has_expressions(columns):
+            single = self._update_one(table, set_columns, key_columns)
+            return self._one_by_one(connection, table, single, values)
         casts = self._casts(connection, table, columns)
         key = ("update", names_of(set_columns), names_of(key_columns), casts)
         sql = self.text(table, key, self._update_text, set_columns, key_columns, casts)
@@ -178,12 +257,21 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _delete_rows(
         self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values
     ) -> int:
+        if self._has_expressions(key_columns):
+            return self._one_by_one(connection, table, self._delete_one(table, key_columns), key_values)
         casts = self._casts(connection, table, key_columns)
         sql = self.text(table, ("delete", names_of(key_columns), casts), self._delete_text, key_columns, casts)
         return sum(
             connection.run(sql, self._page(table, key_columns, key_values, start))
             for start in range(0, len(key_values[0]), _PAGE)
         )
+
+    def _one_by_one(self, connection: BatchConnection, table: TableInfo, single: SingleRow, values: Values) -> int:
+        rows = ([cells[index : index + 1] for cells in values] for index in range(len(values[0])))
+        # under the name that RETURNING of many rows calls it by
+        name = self.escaped_table(table)
+        sql = single.sql.replace(name, f"{name} AS t", 1)
+        return sum(connection.run(sql, single.parameters(table, row)) for row in rows)
 
     def _page(self, table: TableInfo, columns: Columns, values: Values, start: int) -> tuple[str, ...]:
         """Return the array literals of one page of rows."""
@@ -204,7 +292,7 @@ class PostgreSQLBatchWriter(BatchWriter):
             return super().insert_one_text(table, columns, key)
         # the table may not have the sequence as its default
         names = ", ".join(self.escaped(column) for column in (key, *columns))
-        marks = ", ".join([f"nextval({self._sequence(table, key)})", *["%s"] * len(columns)])
+        marks = ", ".join([f"nextval({self._sequence(table, key)})", *map(self.mark, columns)])
         return f"INSERT INTO {self.escaped_table(table)} ({names}) VALUES ({marks})"
 
     def _casts(self, connection: BatchConnection, table: TableInfo, columns: Columns) -> Casts:
@@ -283,7 +371,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _insert_fetch_text(
         self, table: TableInfo, columns: Columns, key: ColumnInfo, fetched: Columns, casts: Casts
     ) -> str:
-        returned = "".join(f", {self.escaped(column)} AS f{index}" for index, column in enumerate(fetched))
+        returned = "".join(f", {self.read(column)} AS f{index}" for index, column in enumerate(fetched))
         values = ", ".join(f"i.f{index}" for index in range(len(fetched)))
         keyed = self._keyed_insert_text(table, columns, key, returned, casts)
         return f"{keyed} SELECT v.k, i.k, {values} FROM v LEFT JOIN i ON i.k = v.k ORDER BY v.o"
@@ -303,7 +391,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         )
 
     def returned(self, columns: Columns) -> str:
-        return ", ".join(f"t.{self.escaped(column)}" for column in columns)
+        return ", ".join(self.read(column, f"t.{self.escaped(column)}") for column in columns)
 
     def _default_keys_text(self, table: TableInfo, key: ColumnInfo) -> str:
         return (

@@ -34,6 +34,7 @@ from flask_uow.sql.types import (
     TypeEngine,
     Uuid,
 )
+from flask_uow.sql.types.expressing import expression_of
 from flask_uow.sql.types.postgresql import REGCLASS, REGCONFIG
 from flask_uow.sql.windows import function_of
 
@@ -161,6 +162,8 @@ class PostgreSQLCompiler(StatementCompiler):
         """Write a long list of row values as a table: the server makes a deep tree of the list, and may refuse its depth."""
         # one array, however many values there are: the text of the statement stays the same
         if isinstance(node.right, ExpandingParameter):
+            if (listed := self._rows_of_list(node.right)) is not None:
+                return f"{self.operand(node.left, node.operator)} {node.operator.sql} ({listed})"
             how = "= ANY" if node.operator is ops.IN else "!= ALL"
             # the left side gives the array its type, which may be one of the database's own
             given = super().visit_bindparam(node.right) if not is_parameter(node.left) else self.process(node.right)
@@ -190,6 +193,21 @@ class PostgreSQLCompiler(StatementCompiler):
         return f"{self.operand(node.left, node.operator)} {node.operator.sql} (VALUES ({', '.join(texts)}), {others})"
 
     binary_not_in = binary_in
+
+    def _rows_of_list(self, node: ExpandingParameter) -> str | None:
+        """Return a SELECT of the items of a list, where their type puts SQL around each of them; else None."""
+        array = node.type.storage
+        if not isinstance(array, ARRAY) or expression_of(array.item_type, self.dialect, "bind_expression") is None:
+            return None
+        bind = self.dialect.bind_processor(array.item_type)
+        nothing = AsIs("CAST(ARRAY[] AS text[])")
+
+        def items(values: Any) -> Any:
+            # the driver says of the list what its items are; the type of the column may be another than that of the value
+            return list(values if bind is None else map(bind, values)) or nothing
+
+        given = self.place(Slot(self.index_of(node), node.key, items, node.required, None, self.target))
+        return f"SELECT {self.value_around(array.item_type, 'given.item')} FROM unnest({given}) AS given(item)"
 
     def plain_binary(self, node: BinaryExpression[Any]) -> str:
         op, left, right = node.operator, node.left, node.right
@@ -248,6 +266,8 @@ class PostgreSQLCompiler(StatementCompiler):
     def list_in_text(self, node: ExpandingParameter) -> str:
         array = node.type.storage
         assert isinstance(array, ARRAY)
+        if (rows := self._rows_of_list(node)) is not None:
+            return f"({rows})"
         item = array.item_type
         bind = self.dialect.bind_processor(item)
         # an empty list in parentheses is a syntax error

@@ -25,6 +25,7 @@ from flask_uow.engine.dialects.batch import (
 )
 from flask_uow.engine.dialects.sqlite_comparing import kind_of_type
 from flask_uow.exc import DataError
+from flask_uow.sql.compiler.values import value_written
 from flask_uow.sql.types import Integer, String
 
 __all__ = ["SQLiteBatchWriter"]
@@ -95,7 +96,7 @@ class SQLiteBatchWriter(BatchWriter):
             new = NewRows(columns, values, new.count, new.key, None, new.fetched)
         if not new.columns or not new.are_told_by_key():
             return self._fetch_one_by_one(connection, table, new)
-        returning = f" RETURNING {self.column_list([*new.key, *new.fetched])}"
+        returning = f" RETURNING {self.read_list([*new.key, *new.fetched])}"
         rows = self._send_rows(connection, table, new.columns, bound, returning)
         return Fetched(keys, self.rows_by_key(new, rows))
 
@@ -218,13 +219,14 @@ class SQLiteBatchWriter(BatchWriter):
         return f"SELECT max(coalesce(({largest}), 0), coalesce(({remembered}), 0))"
 
     def _insert_text(self, table: TableInfo, columns: Columns, rows: int) -> str:
-        return f"INSERT INTO {self.table_name(table)} ({self.column_list(columns)}) VALUES {_rows(len(columns), rows)}"
+        return f"INSERT INTO {self.table_name(table)} ({self.column_list(columns)}) VALUES {', '.join([f'({self.marks(columns)})'] * rows)}"
 
     def _update_text(self, table: TableInfo, key_columns: Columns, set_columns: Columns, rows: int) -> str:
         name = self.table_name(table)
         keys = len(key_columns)
         assignments = ", ".join(
-            f"{self.dialect.quote(column.name)} = v.column{index}" for index, column in enumerate(set_columns, keys + 1)
+            f"{self.dialect.quote(column.name)} = {value_written(column.type, self.dialect, f'v.column{index}')}"
+            for index, column in enumerate(set_columns, keys + 1)
         )
         condition = self._matches(name, key_columns)
         source = f"(VALUES {_rows(keys + len(set_columns), rows)})"
@@ -238,8 +240,8 @@ class SQLiteBatchWriter(BatchWriter):
             source = f"(VALUES {_rows(len(key_columns), rows)}) AS v, {name}"
             return f"{target} ({self.column_list(key_columns)}) IN (SELECT {names} FROM {source} WHERE {self._matches(name, key_columns)})"
         if len(key_columns) == 1:
-            return f"{target} {self.dialect.quote(key_columns[0].name)} IN ({', '.join('?' * rows)})"
-        return f"{target} ({self.column_list(key_columns)}) IN (VALUES {_rows(len(key_columns), rows)})"
+            return f"{target} {self.dialect.quote(key_columns[0].name)} IN ({', '.join([self.mark(key_columns[0])] * rows)})"
+        return f"{target} ({self.column_list(key_columns)}) IN (VALUES {', '.join([f'({self.marks(key_columns)})'] * rows)})"
 
     def needs_rows(self, key_columns: Columns) -> bool:
         return any(self.dialect.stored_as(column.type).name in _OF_FORMS for column in key_columns)
@@ -247,7 +249,11 @@ class SQLiteBatchWriter(BatchWriter):
     def _matches(self, table: str, key_columns: Columns) -> str:
         """Return the condition that a row has the key in the columns of ``v``, in whichever form it is kept."""
         return " AND ".join(
-            self._equals(f"{table}.{self.dialect.quote(column.name)}", f"v.column{index}", column)
+            self._equals(
+                f"{table}.{self.dialect.quote(column.name)}",
+                value_written(column.type, self.dialect, f"v.column{index}"),
+                column,
+            )
             for index, column in enumerate(key_columns, 1)
         )
 

@@ -12,7 +12,7 @@ from flask_uow.sql.expressions import BinaryExpression, BindParameter, ColumnEle
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.parts import ArraySlice, JsonValue, Match, Quantified
 from flask_uow.sql.table_functions import TableFunction
-from flask_uow.sql.types import LargeBinary, Numeric, Uuid
+from flask_uow.sql.types import ARRAY, LargeBinary, Numeric, Uuid
 
 __all__ = ["PartsInSQLite"]
 
@@ -170,7 +170,12 @@ class PartsInSQLite(ComparingCompiler):
         return ""
 
     def list_in_text(self, node: ExpandingParameter) -> str:
-        return f"(SELECT value FROM json_each({self.process(node)}))"
+        return f"(SELECT {self._item_around(node)} FROM json_each({self.process(node)}))"
+
+    def _item_around(self, node: ExpandingParameter) -> str:
+        """Return an item of a list with what its type puts around it."""
+        array = node.type.storage
+        return self.value_around(array.item_type, "value") if isinstance(array, ARRAY) else "value"
 
     def binary_in(self, node: BinaryExpression[object]) -> str:
         """Write IN; of a parameter that is a list, over the items of its JSON."""
@@ -182,7 +187,9 @@ class PartsInSQLite(ComparingCompiler):
             raise CompileError(
                 "SQLite takes no bytes in a parameter of IN that is a list. Give the values themselves: in_([...])."
             )
-        rows = f"SELECT value FROM json_each({self.process(given)})"
+        around = self._item_around(given)
+        item = around if around == "value" else f"{around} AS value"
+        rows = f"SELECT {item} FROM json_each({self.process(given)})"
         if isinstance(item_type, Uuid):
             # other libraries have kept them without dashes
             rows = f"WITH given AS ({rows}) SELECT value FROM given UNION ALL SELECT replace(value, '-', '') FROM given"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.orm.dml.bulk import Progress, bulk_insert, mapping_defaults, transaction_of, values_of, written_columns
+from flask_uow.sql.types.expressing import expression_of
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
@@ -28,8 +29,9 @@ def copy_from(
     """Load rows; see :meth:`flask_uow.orm.Session.copy_from`."""
     named = _with_names(mapper, rows, columns)
     engine = session.get_bind(mapper)
-    # without COPY the same rows go by INSERT
-    if not engine.dialect.can_copy():
+    # without COPY, and where SQL stands around values, the same rows go by INSERT
+    written = (prop.column.type for prop in mapper.column_attrs.values())
+    if not engine.dialect.can_copy() or any(expression_of(t, engine.dialect, "bind_expression") for t in written):
         count: int = bulk_insert(session, mapper, named, False, progress, nulls=True)
         return count
     first = next(named, None)

@@ -31,13 +31,13 @@ from flask_uow.sql.expressions import (
 )
 from flask_uow.sql.schema import Column
 from flask_uow.sql.sourced import Sourced
-from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator, UserDefinedType
+from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator, TypeEngine, UserDefinedType
+from flask_uow.sql.types.expressing import expressing
 from flask_uow.sql.types.postgresql import PostgreSQLText
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.sql.types import TypeEngine
 
 __all__ = ["Evaluator", "NotEvaluable", "NotLoaded", "has_forms"]
 
@@ -78,10 +78,16 @@ def has_forms(type_: TypeEngine[Any]) -> bool:
     )
 
 
+def _has_expression(type_: TypeEngine[Any]) -> bool:
+    return type(type_).bind_expression is not TypeEngine.bind_expression
+
+
 def _compares_alike(type_: TypeEngine[Any]) -> bool:
     """Return True for a type whose values are equal in the database where they are in Python."""
     # the database has these in another form than the object, padded or rounded say, and compares that
     if isinstance(type_, (TypeDecorator, UserDefinedType, JSON, ARRAY)) or type_.name in ("real", "null"):
+        return False
+    if expressing.are_there and any(map(_has_expression, (type_, *type_.variants.values()))):
         return False
     # of single precision, maybe: the row holds another number than the object
     return not (isinstance(type_, Float) and type_.precision is not None) and not has_forms(type_)

@@ -1,4 +1,4 @@
-"""Statements to text. In reading order: compiled, base (expressions), select, dml, ddl, statement (the whole, and its cache)."""
+"""Statements to text. In reading order: compiled, values, base (expressions), select, dml, ddl, statement (the whole, and its cache)."""
 
 from flask_uow.sql.compiler.compiled import Compiled, InsertedKey, ResultColumn, RowText, Slot
 from flask_uow.sql.compiler.statement import GenericDialect, StatementCompiler, compile_statement

@@ -17,6 +17,7 @@ from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.compiled import Compiled, InsertedKey, ResultColumn, Slot
 from flask_uow.sql.compiler.placeholders import Placeholders
+from flask_uow.sql.compiler.values import ValueCompiler
 from flask_uow.sql.custom import ClauseList, Constant, visitor_for, write_type
 from flask_uow.sql.expressions import (
     Between,
@@ -87,7 +88,7 @@ class NamedSource(Protocol):
         ...
 
 
-class ExpressionCompiler:
+class ExpressionCompiler(ValueCompiler):
     """Writes column expressions.
 
     :param dialect: the dialect to write for.
@@ -348,8 +349,13 @@ class ExpressionCompiler:
         processor = self.dialect.bind_processor(node.type)
         # made by a function of an application while it writes, so the shape of the statement does not have it
         if self._custom and id(node) not in self._indexes:
-            return self.place(Slot(-1, None, processor, False, Constant(node.value), self.target))
-        return self.place(Slot(self.index_of(node), node.key, processor, node.required, None, self.target))
+            slot = Slot(-1, None, processor, False, Constant(node.value), self.target)
+            # what is compared with a value within the expression of its type is of that type, too
+            if self.is_around:
+                return self.place(slot)
+        else:
+            slot = Slot(self.index_of(node), node.key, processor, node.required, None, self.target)
+        return self.value_around(node.type, self.place(slot))
 
     def index_of(self, node: BindParameter[Any]) -> int:
         """Return the number of a bind parameter of the statement."""
@@ -578,7 +584,7 @@ class ExpressionCompiler:
     def subselect(self, select: ClauseElement) -> str:
         """Return the text of a SELECT inside another statement, with its own result columns left out of ours."""
         outer = self.result
-        text = self.process(select)
+        text = self.below_top(self.process, select)
         self.result = outer
         return text
 

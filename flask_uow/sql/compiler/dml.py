@@ -116,7 +116,7 @@ class DMLCompiler(ExpressionCompiler):
         if insert.is_inline:
             self.key_sources, self.key_returned = [], []
             return ""
-        return f" RETURNING {', '.join(self.dialect.quote(column.name) for column in self.key_returned)}"
+        return f" RETURNING {', '.join(self._read(column) or self.dialect.quote(column.name) for column in self.key_returned)}"
 
     def _numbered(self, table: Table, given: list[Any]) -> list[tuple[Any, str]]:
         """Return the key that a sequence numbers, where the INSERT does not give it; the table may have no default of its own."""
@@ -184,9 +184,17 @@ class DMLCompiler(ExpressionCompiler):
     def _default_value(self, column: AnyColumn, default: ColumnDefault) -> str:
         if default.is_sql:
             return self._inline(column, default.argument)
-        return self.place(
-            Slot(-1, None, self.dialect.bind_processor(column.type), False, default, self.described(column))
+        processor = self.dialect.bind_processor(column.type)
+        return self.value_around(
+            column.type, self.place(Slot(-1, None, processor, False, default, self.described(column)))
         )
+
+    def _read(self, column: ColumnElement[Any]) -> str | None:
+        """Return a column of RETURNING with what its type puts around it; None for the column alone."""
+        outer, self.qualify = self.qualify, False
+        text = self.column_around(column)
+        self.qualify = outer
+        return text
 
     def described(self, column: ColumnElement[Any]) -> str:
         """Return a column as messages name it."""
@@ -277,10 +285,15 @@ class DMLCompiler(ExpressionCompiler):
         written = []
         # subqueries take the row that was written from here
         self.froms_stack.append({id(statement.table)})
-        texts = [self.process(column) for column in statement.returning_columns]
+        around = [self.column_around(column) for column in statement.returning_columns]
+        texts = [
+            whole if whole is not None else self.process(column)
+            for column, whole in zip(statement.returning_columns, around, strict=True)
+        ]
         self.froms_stack.pop()
-        for column, text in zip(statement.returning_columns, texts, strict=True):
-            labelled = column.name is not None and column.__visit_name__ not in ("column", "literal_column", "text")
+        for column, text, whole in zip(statement.returning_columns, texts, around, strict=True):
+            is_plain = whole is None and column.__visit_name__ in ("column", "literal_column", "text")
+            labelled = column.name is not None and not is_plain
             written.append(f"{text} AS {self.dialect.quote(str(column.name))}" if labelled else text)
         self.result = tuple(
             ResultColumn(str(column.name or "anon"), column.type, column) for column in statement.returning_columns

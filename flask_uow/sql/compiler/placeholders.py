@@ -47,8 +47,9 @@ class Placeholders:
         return f"{_NUL}{len(self._slots) - 1}{_NUL}"
 
     def spot_in(self, text: str) -> int:
-        """Return the number of the spot in the text of one value."""
-        return int(text.split(_NUL)[1])
+        """Return the number of the spot in the text of one value, not of a constant that stands around it."""
+        numbers = map(int, text.split(_NUL)[1::2])
+        return next(number for number in numbers if not getattr(self._slots[number].default, "is_constant", False))
 
     def as_row(self, text: str) -> str:
         """Return the row of an INSERT, marked so that it can be told from what stands around it."""

@@ -34,6 +34,7 @@ class SelectCompiler(ExpressionCompiler):
         if not names:
             raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")
         types, self.member_types = self.member_types, None
+        at_top, self.at_top = self.at_top, False
         # written although nothing may refer to them
         for cte in select.words.ctes:
             self.process(cte)
@@ -49,7 +50,9 @@ class SelectCompiler(ExpressionCompiler):
         self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
         self.result_columns, self.in_compound = dict(names), False
         head = f"{self.prefixes(select.words.prefixes)}{self.distinct_prefix(select)}"
+        self.at_top = at_top
         parts = [f"SELECT {head}{self._columns(names, types, select.distinct_clause is True)}"]
+        self.at_top = False
         if froms:
             parts.append("FROM " + ", ".join(self.process(element) for element in froms))
         if select.where_clauses:
@@ -72,6 +75,7 @@ class SelectCompiler(ExpressionCompiler):
         self.froms_stack.pop()
         self.result_types, self.result_columns, self.compound_columns, self.in_compound = outer
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
+        self.at_top = at_top
         return " ".join(parts)
 
     def _group_term(self, criterion: ColumnElement[Any], froms: list[Any]) -> str:
@@ -113,7 +117,10 @@ class SelectCompiler(ExpressionCompiler):
         written = []
         for position, (name, column) in enumerate(names):
             in_one_form = (is_distinct or types is not None) and self.has_forms(column)
-            if types is not None:
+            around = self.column_around(column)
+            if around is not None:
+                text, in_one_form = around, True
+            elif types is not None:
                 text = self.member_value(column, types[position])
             else:
                 text = self.told_apart(column) if in_one_form else self.process(column)

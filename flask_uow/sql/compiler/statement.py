@@ -14,7 +14,7 @@ from flask_uow.sql.compiler.parts import PartsCompiler
 from flask_uow.sql.compiler.select import SelectCompiler
 from flask_uow.sql.interfaces import SQLDialect
 from flask_uow.sql.nodes import ClauseElement, Shape, stringifier
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import TypeArgument, TypeEngine, to_instance
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import HasDialect
@@ -71,6 +71,10 @@ class GenericDialect:
 
     def result_processor(self, type_: TypeEngine[Any]) -> None:
         """Values stay as they are."""
+
+    def type_descriptor(self, type_: TypeArgument) -> TypeEngine[Any]:
+        """Return the type."""
+        return to_instance(type_)
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
         """Return the type as standard SQL writes it, with its length or its digits."""

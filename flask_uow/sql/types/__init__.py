@@ -1,6 +1,6 @@
 """Column types: which Python values a type takes, and what expressions of it yield.
 
-In reading order: plain, base; then by family numbers, texts, enums, moments, binary, documents, arrays; postgresql (types that it alone
+In reading order: plain, expressing, base; then by family numbers, texts, enums, moments, binary, documents, arrays; postgresql (types that it alone
 has); decorated (types of users), named_types and domains (types made by a name), named (SQL's own names), lookup.
 """
 

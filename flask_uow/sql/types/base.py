@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.type_arithmetic import RESULT_FAMILIES
 from flask_uow.sql.types.comparing import factories
+from flask_uow.sql.types.expressing import expressing
 from flask_uow.sql.types.plain import PLAIN
 
 if TYPE_CHECKING:
+    from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.interfaces import SQLDialect
 
 __all__ = ["NativeType", "NullType", "TypeEngine", "type_for_value"]
@@ -56,12 +58,8 @@ class TypeEngine(Generic[T]):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         own = vars(cls)
-        for name in ("bind_expression", "column_expression"):
-            if name in own:
-                raise ArgumentError(
-                    f"{cls.__name__} overrides {name}(), which is not heeded here: SQL around the values of a type. Convert values in Python, by"
-                    " process_bind_param() and process_result_value() of a TypeDecorator, or select the expression: column_property(func.f(column))."
-                )
+        if any(getattr(cls, n) is not getattr(TypeEngine, n) for n in ("bind_expression", "column_expression")):
+            expressing.are_there = True
         if own.get("comparator_factory") is not None:
             factory = own["comparator_factory"]
             if not (isinstance(factory, type) and issubclass(factory, factories.comparator)):
@@ -99,6 +97,23 @@ class TypeEngine(Generic[T]):
         if type(value) not in self._widened:
             value = self.convert(value)
         return value, self.coerce_compared(value)
+
+    def bind_expression(self, bindvalue: ColumnElement[Any]) -> ColumnElement[Any] | None:
+        """Return the SQL that a value of this type is written as: ``func.ST_GeomFromText(bindvalue)``; None for the value alone.
+
+        It stands wherever a value of the type does: in VALUES and SET, and beside a column in a comparison. Override it in a type of your own.
+
+        :param bindvalue: stands for the value as the driver is given it.
+        """
+        return None
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any] | None:
+        """Return the SQL that a column of this type is read by: ``func.ST_AsText(column)``; None for the column alone.
+
+        It stands in the columns that a statement gives to Python (RETURNING, too), not in conditions, orders and subqueries. Override it in a
+        type of your own.
+        """
+        return None
 
     @property
     def of_parameters(self) -> TypeEngine[Any]:
@@ -203,6 +218,9 @@ class TypeEngine(Generic[T]):
 
     def _arguments(self) -> dict[str, Any]:
         return {}
+
+
+expressing.base = TypeEngine
 
 
 class NullType(TypeEngine[Any]):
