@@ -93,17 +93,21 @@ class Accounts:
         """Make inserted objects transient, deleted ones persistent, and give moved ones their keys back; new ones are transient, too."""
         pending = list(objects.new)
         deleted_keys: dict[InstanceState, Any] = {}
-        # keys first: what follows finds objects in the identity map by the keys that their rows have again
+        moved: list[tuple[InstanceState, Any]] = []
+        # out of the identity map until the objects that have taken over their keys meanwhile are out as well
         for state, identity in self.moved.items():
             obj = state()
             if obj is not None and state.owner is not None:
                 state.owner.remove(state)
                 state.row_key = identity
-                state.owner.put(state, obj)
+                moved.append((state, obj))
             elif state in self.deleted:
                 # it comes back under the key that its row has again
                 deleted_keys[state], state.row_key = state.row_key, identity
         undone = self._undo_inserts(objects)
+        for state, obj in moved:
+            if state.owner is not None:
+                objects.put_back(state, obj, state.owner)
         for state in pending:
             objects.make_transient_again(state)
         objects.new.clear()

@@ -334,9 +334,17 @@ class SessionObjects:
         obj.__dict__.pop(DELETED, None)
         if state.row_key is None or (state.owner is not None and state.owner.entries.get(state.row_key) is state):
             return
-        self.identities_of(type(obj).__mapper__).put(state, obj)
+        self.put_back(state, obj, self.identities_of(type(obj).__mapper__))
         if self.hooks.deleted_to_persistent:
             self.tell("deleted_to_persistent", obj)
+
+    def put_back(self, state: InstanceState, obj: MappedObject, identities: FamilyIdentities) -> None:
+        """Enter an object under the key that its row has again; one that stood for another row of this key, which is gone, leaves."""
+        present = identities.entries.get(state.row_key)
+        other: Any = present() if present is not None and present is not state else None
+        if other is not None:
+            self.expunge_one(other, other.__dict__[STATE])
+        identities.put(state, obj)
 
     # -- going out
 
