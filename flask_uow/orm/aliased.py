@@ -35,9 +35,12 @@ T = TypeVar("T")
 
 
 class _AliasView(EntityView):
-    """The view behind an alias; the alias's name is the name of its objects in a result row."""
+    """The view behind an alias; the alias's name is the name of its objects in a result row.
 
-    __slots__ = ("alias", "name")
+    :ivar members: the mappers of the subclasses that :func:`with_polymorphic` has put together with the class.
+    """
+
+    __slots__ = ("alias", "members", "name")
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class _AliasView(EntityView):
         self.name = name
         self.own = own
         self.alias: weakref.ref[AliasedClass] | None = None
+        self.members: tuple[Any, ...] = ()
         # what a subquery leaves out of subclasses' columns is loaded at first access
         self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
 
@@ -91,7 +95,7 @@ class _AliasView(EntityView):
     @property
     def with_polymorphic_mappers(self) -> list[Any]:
         """The mappers of the subclasses that :func:`with_polymorphic` has put together with the class."""
-        return list(getattr(self.entity, "__uow_members__", ()))
+        return list(self.members)
 
     @property
     def plan_atom(self) -> Any:
@@ -132,13 +136,13 @@ class AliasedClass:
         self.__uow_entity__ = view
         # weakly: the alias holds the view, and a circle of the two would wait for the garbage collector
         view.alias = weakref.ref(self)
-        self.__uow_members__ = members
+        view.members = members
         self.entity_name = view.name or view.mapper.class_.__name__
 
     def __getattr__(self, name: str) -> Any:
         view: _AliasView = self.__dict__["__uow_entity__"]
         class_ = view.mapper.class_
-        member = next((m for m in self.__dict__["__uow_members__"] if m.class_.__name__ == name), None)
+        member = next((m for m in view.members if m.class_.__name__ == name), None)
         try:
             found = view.attribute(name) if member is None else _member_of(view, member)
         except AttributeError:
@@ -232,7 +236,7 @@ def _member_of(view: _AliasView, mapper: Mapper) -> Any:
 def _alias_of_alias(element: AliasedClass, name: str | None) -> AliasedClass:
     """Return another alias of what an alias is selected from, with the subclasses that it has."""
     view: _AliasView = element.__uow_entity__
-    mapper, members = view.mapper, list(element.__uow_members__)
+    mapper, members = view.mapper, list(view.members)
     source = alias_of(view.selectable, name) if isinstance(view.selectable, Join) else view.selectable.alias(name)
     if members:
         return _aliased_family(mapper, members, source, name)

@@ -51,6 +51,13 @@ class RelationshipAttribute(Attribute):
         super().__init__(key, parent, prop)
         self.relationship = prop
 
+    @property
+    def mapper(self) -> Mapper:
+        """The mapper of the class that it leads to; :attr:`entity` is the same."""
+        return self.relationship.mapper
+
+    entity = mapper
+
     def has_left(self, obj: MappedObject, item: MappedObject) -> bool:
         """Return True where the database has an object among those related to ``obj``, and it refers to another one by now.
 

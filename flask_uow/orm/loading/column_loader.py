@@ -83,6 +83,11 @@ class ColumnLoader:
                 f"{self.mapper.class_.__name__}.{self.name} of {describe(obj)} is not loaded, and may not be loaded at access (raiseload=True). Load it"
                 " with the query: leave the option out, or add undefer()."
             )
+        if not self.mapper.column_attrs[self.name].is_stored:
+            # an expression may be about other rows, which wait to be written
+            session.autoflush_now()
+            if self.name in obj.__dict__:
+                return
         names = self._names(obj, state)
         name = self.name
         mapper, classes = self._together(names)

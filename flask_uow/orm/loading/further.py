@@ -59,7 +59,10 @@ def load_further(run: QueryRun) -> None:
             # before what they may lead to
             _follow_columns(run.session, part.columns, unique)
         for following in part.following:
-            _follow(run.session, following, unique, run.batch, run if following.by_subquery else None, run.values)
+            source = run if following.by_subquery else None
+            _follow(
+                run.session, following, unique, run.batch, source, run.values, run.populated if run.populate else None
+            )
 
 
 def load_below(
@@ -69,10 +72,11 @@ def load_below(
     below: LoadTree,
     batch: bool | None,
     values: Values = (),
+    populated: set[Any] | None = None,
 ) -> None:
     """Apply options to objects that were loaded before, so that nothing can be joined to them any more.
 
-    :param values: as for :func:`load_relationship`.
+    :param values: as for :func:`load_relationship`, and so is ``populated``.
     """
     # kept with the tree of the options, which lives as long as the plan of the statement
     found: tuple[tuple[FollowingColumns, ...], tuple[Following, ...]] | None = below.plans.get(("below", mapper))
@@ -82,7 +86,7 @@ def load_below(
     columns, followings = found
     _follow_columns(session, columns, objects)
     for following in followings:
-        _follow(session, following, objects, batch, None, values)
+        _follow(session, following, objects, batch, None, values, populated)
 
 
 def _follow_columns(session: ExecutingSession, columns: tuple[FollowingColumns, ...], objects: list[Any]) -> None:
@@ -99,16 +103,17 @@ def _follow(
     batch: bool | None,
     source: QueryRun | None,
     values: Values,
+    populated: set[Any] | None,
 ) -> None:
     levels = following.levels
     if levels == 1:
-        _follow_once(session, following, objects, batch, source, values)
+        _follow_once(session, following, objects, batch, source, values, populated)
         return
     # of a relationship that leads back to its own class (join_depth): rows may refer to each other in a circle, so
     # each object is followed once
     seen = {id(obj) for obj in objects}
     while objects:
-        _follow_once(session, following, objects, batch, source, values)
+        _follow_once(session, following, objects, batch, source, values, populated)
         levels -= 1
         if not levels:
             break
@@ -125,14 +130,16 @@ def _follow_once(
     batch: bool | None,
     source: QueryRun | None,
     values: Values,
+    populated: set[Any] | None,
 ) -> None:
     prop, below = following.prop, following.below
     due = following.due(objects)
     if due:
-        load_relationship(session, prop, due, below, batch, (following, source) if source is not None else None, values)
+        asked = (following, source) if source is not None else None
+        load_relationship(session, prop, due, below, batch, asked, values, populated=populated, chunk=following.chunk)
     if below is not None and len(due) < len(objects):
         # the others have the relationship; what the options say of the objects there is still to be done
-        load_below(session, prop.mapper, _related(prop, objects), below, batch, values)
+        load_below(session, prop.mapper, _related(prop, objects), below, batch, values, populated)
 
 
 def _related(prop: RelationshipProperty, parents: list[Any]) -> list[Any]:
@@ -156,6 +163,8 @@ def load_relationship(
     source: tuple[Following, QueryRun] | None = None,
     values: Values = (),
     is_lazy: bool = False,
+    populated: set[Any] | None = None,
+    chunk: int = BATCH_SIZE,
 ) -> None:
     """Load a relationship of objects that don't have it yet.
 
@@ -164,28 +173,34 @@ def load_relationship(
     :param source: the run that has loaded the objects; its statement, as a subquery, then takes the place of their keys.
     :param values: the values of the query's parameters, for the criteria of its options.
     :param is_lazy: True for a load at first access.
+    :param populated: where what is loaded is overwritten (``populate_existing()``), the states of those that this has done already.
+    :param chunk: for how many keys one statement asks.
     """
     # many parents may refer to one object: it is asked for once
     waiting = _by_key(prop, objects)
     found: dict[Key, list[Any]] = {}
     # criteria ask the database
-    if prop.uses_get and not (below is not None and below.is_filtered and below.criteria_of(prop.mapper, is_lazy)):
+    if (
+        prop.uses_get
+        and populated is None
+        and not (below is not None and below.is_filtered and below.criteria_of(prop.mapper, is_lazy))
+    ):
         for key in waiting:
             obj = present(session, prop, key)
             if obj is not None:
                 found[key] = [obj]
         if below is not None and found:
-            load_below(session, prop.mapper, [obj for (obj,) in found.values()], below, batch, values)
+            load_below(session, prop.mapper, [obj for (obj,) in found.values()], below, batch, values, populated)
     missing = [key for key in waiting if key not in found] if found else list(waiting)
     if source is not None and missing:
-        _fetch_by_subquery(session, prop, source, below, batch, found)
+        _fetch_by_subquery(session, prop, source, below, batch, found, populated)
     else:
         # databases limit the number of parameters
-        for start in range(0, len(missing), BATCH_SIZE):
-            _fetch(session, prop, missing[start : start + BATCH_SIZE], below, batch, found, values, is_lazy)
+        for start in range(0, len(missing), chunk):
+            _fetch(session, prop, missing[start : start + chunk], below, batch, found, values, is_lazy, populated)
     if len(missing) > 1:
         for key in _to_ask_alone(prop, waiting, missing, found, asked_for_more=source is not None):
-            _fetch(session, prop, [key], below, batch, found, values, is_lazy)
+            _fetch(session, prop, [key], below, batch, found, values, is_lazy, populated)
     if prop.condition.between:
         # there is a row for each row of the tables between
         found = {key: each_once(members) for key, members in found.items()}
@@ -301,6 +316,7 @@ def _fetch(
     found: dict[Key, list[Any]],
     values: Values,
     is_lazy: bool,
+    populated: set[Any] | None,
 ) -> None:
     """Load what is related to parents with these keys, and enter the objects into ``found`` under the key of their parent."""
     target = prop.mapper
@@ -314,7 +330,7 @@ def _fetch(
     plan = planned_once(plans, key, dialect, lambda: _select_of(prop, count, below, is_lazy), given)
     sent = [*asked, *values] if given else asked
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(sent), write=False)
-    if plan.load is not None and not session.hooks.loaded_as_persistent:
+    if plan.load is not None and populated is None and not session.hooks.loaded_as_persistent:
         # benchmarks: page_eager, lazy_children
         objects = load_plainly(plan.load, target, rows, session, batch)
         if count == 1:
@@ -322,7 +338,7 @@ def _fetch(
         else:
             _enter(objects, [part.values(rows) for part in plan.columns], found)
         return
-    run = QueryRun(session, dialect, plan, False, batch, None, values)
+    run = QueryRun(session, dialect, plan, populated is not None, batch, None, values, None, populated)
     if count == 1:
         # all rows are of the one parent, however the database has compared the keys
         objects = run.read_objects(rows)
@@ -367,7 +383,11 @@ def _select_of(prop: RelationshipProperty, count: int | None, below: LoadTree | 
     if below is not None:
         select = select.where(*below.criteria_of(target, is_lazy))
     order = prop.order_by or target.order_by
-    return KeyedSelect(select.order_by(*order) if order else select, root_of(target, below), columns)
+    return KeyedSelect(
+        select.order_by(*order) if order else select,
+        root_of(target, below.apart() if below is not None else None),
+        columns,
+    )
 
 
 def _fetch_by_subquery(
@@ -377,6 +397,7 @@ def _fetch_by_subquery(
     below: LoadTree | None,
     batch: bool | None,
     found: dict[Key, list[Any]],
+    populated: set[Any] | None,
 ) -> None:
     """Like :func:`_fetch`, for the parents that a statement selects."""
     following, parents = source
@@ -386,8 +407,10 @@ def _fetch_by_subquery(
     if plan is None:
         assert parents.statement is not None
         plan = following.plans[dialect.name] = _plan_by_subquery(prop, parents.statement, below, dialect)
-    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(parents.values), write=False)
-    _read(QueryRun(session, dialect, plan, False, batch, None, parents.values), rows, found)
+    named = {name: value for name, value in (parents.given or {}).items() if name in plan.compiled.names}
+    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(parents.values, named), write=False)
+    run = QueryRun(session, dialect, plan, populated is not None, batch, None, parents.values, None, populated)
+    _read(run, rows, found)
 
 
 def _plan_by_subquery(
@@ -410,17 +433,18 @@ def _plan_by_subquery(
     if order:
         select = select.order_by(*order)
     given = statement.shape()
+    apart = below.apart() if below is not None else None
     if below is not None and below.given:
         # criteria are as they were when the tree was made, at another execution
         places: dict[int, Source] = {id(bind): place for place, bind in enumerate(below.given) if bind is not None}
         places.update((id(bind), place) for place, bind in enumerate(given.binds))
-        keyed = KeyedSelect(select, root_of(prop.mapper, below), columns)
+        keyed = KeyedSelect(select, root_of(prop.mapper, apart), columns)
 
         def sources(made: Shape) -> tuple[Source, ...]:
             return tuple(cast("Source", places.get(id(bind), bind)) for bind in made.binds)
 
         return plan_beside(keyed, dialect, sources)
-    keyed = KeyedSelect(select, root_of(prop.mapper, below), columns)
+    keyed = KeyedSelect(select, root_of(prop.mapper, apart), columns)
     return plan_beside(keyed, dialect, lambda made: sources_in(made, given))
 
 

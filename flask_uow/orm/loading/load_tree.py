@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class LoadTree:
     :ivar others_below: likewise, for the objects that relationships lead to.
     :ivar inner: the relationships of which an option says whether to join them plainly, by their attribute.
     :ivar is_lazy: True where nothing is loaded eagerly, whatever options and mappings say.
+    :ivar chunks: of how many parents a further statement loads a relationship, by its attribute, where an option says so.
     :ivar depths: how many levels further a relationship of a class with itself is loaded, by its attribute; -1 for all.
     :ivar expressions: what is selected for attributes that take expressions, by their names.
     :ivar raising: the columns whose access is an error where they are not loaded.
@@ -43,6 +45,7 @@ class LoadTree:
 
     __slots__ = (
         "below",
+        "chunks",
         "columns",
         "criteria",
         "depths",
@@ -70,6 +73,7 @@ class LoadTree:
         self.others: str | None = None
         self.others_below: str | None = None
         self.inner: dict[str, bool] = {}
+        self.chunks: dict[str, int] = {}
         self.depths: dict[str, int] = {}
         self.raising: set[str] = set()
         self.subclasses: dict[Mapper, None] = {}
@@ -94,6 +98,22 @@ class LoadTree:
         """Return the tree below a relationship, None where no option is about the objects there."""
         is_told = self.others_below is not None or self.is_lazy or self.criteria
         return self.child(key) if is_told else self.below.get(key)
+
+    def apart(self) -> LoadTree:
+        """Return the options for a statement of its own, which has not joined what the query has (``contains_eager()``)."""
+        if not self._joins_itself():
+            return self
+        found: LoadTree | None = self.plans.get("apart")
+        if found is None:
+            found = self.plans["apart"] = copy.copy(self)
+            found.plans, found.sources = {}, {}
+            found.strategies = {key: chosen for key, chosen in self.strategies.items() if chosen != "contains"}
+            found.below = {key: tree.apart() for key, tree in self.below.items()}
+        found.path = self.path
+        return found
+
+    def _joins_itself(self) -> bool:
+        return "contains" in self.strategies.values() or any(tree._joins_itself() for tree in self.below.values())
 
     def criteria_of(self, view: Entity, is_lazy: bool = False) -> list[ColumnElement[bool]]:
         """Return the conditions on the objects here, said of an entity.

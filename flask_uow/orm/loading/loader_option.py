@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.loading.load_tree import LoadTree
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.sql.column_operators import ColumnOperators
+from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import Shape
+from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
-__all__ = ["ALL", "LoaderOption", "depth_of", "members_of_option", "only_steps", "steps_of"]
+__all__ = ["ALL", "LoaderOption", "further_of", "members_of_option", "only_steps", "steps_of"]
 
 # stands for all relationships, or for all columns
 ALL: Final = "*"
@@ -65,13 +68,15 @@ class LoaderOption:
         """Go on along the path: load by one more statement that repeats the query as a subquery."""
         return self._then(keys, "subquery")
 
-    def selectinload(self, *keys: Any, recursion_depth: int | None = None) -> LoaderOption:
-        """Go on along the path: load by one more statement, ``WHERE key IN (...)``; ``recursion_depth`` as for :func:`selectinload`."""
-        return self._then(keys, "selectin", alias=depth_of(recursion_depth))
+    def selectinload(
+        self, *keys: Any, recursion_depth: int | None = None, chunksize: int | None = None
+    ) -> LoaderOption:
+        """Go on along the path: load by one more statement, ``WHERE key IN (...)``; the arguments as for :func:`selectinload`."""
+        return self._then(keys, "selectin", alias=further_of("selectinload", recursion_depth, chunksize))
 
-    def immediateload(self, *keys: Any) -> LoaderOption:
-        """Go on along the path: load as at first access, but at once."""
-        return self._then(keys, "immediate")
+    def immediateload(self, *keys: Any, recursion_depth: int | None = None) -> LoaderOption:
+        """Go on along the path: load as at first access, but at once; ``recursion_depth`` as for :func:`selectinload`."""
+        return self._then(keys, "immediate", alias=further_of("immediateload", recursion_depth))
 
     def defaultload(self, *keys: Any) -> LoaderOption:
         """Go on along the path: load as the mapping says; for the options of the objects there."""
@@ -278,13 +283,17 @@ def _enter_relationship(
         tree.strategies[key] = strategy
         # what an option before this one has said of the relationship holds no longer
         tree.depths.pop(key, None)
-    if strategy == "selectin" and argument is not None:
+        tree.chunks.pop(key, None)
+    depth, chunk = argument if strategy in ("selectin", "immediate") and argument is not None else (None, None)
+    if chunk is not None:
+        tree.chunks[key] = chunk
+    if depth is not None:
         if prop.mapper.base_mapper is not prop.parent.base_mapper:
             raise ArgumentError(
-                f"selectinload({prop.name}, recursion_depth=): {prop.name} leads to {prop.mapper.class_.__name__}, and only a relationship of a class"
+                f"{strategy}load({prop.name}, recursion_depth=): {prop.name} leads to {prop.mapper.class_.__name__}, and only a relationship of a class"
                 " with itself can be followed again. Go on with a method: .selectinload(...)."
             )
-        tree.depths[key] = argument
+        tree.depths[key] = depth
     if strategy == "joined" and argument is not None:
         tree.inner[key] = bool(argument)
     if strategy == "contains":
@@ -297,8 +306,32 @@ def _enter_relationship(
             f"contains_eager({prop.name}.and_(...)): the join of the query says which objects are taken. Write the criteria there:"
             f" .join({prop.name}.and_(...))."
         )
+    target: Entity | None = getattr(attribute, "target", None)
+    if target is not None and strategy != "contains":
+        _enter_target(target, prop.mapper, below)
+        criteria = _said_of_target(target, prop.mapper, criteria)
     below.own_criteria = (*below.own_criteria, *criteria)
     return below, prop.mapper
+
+
+def _enter_target(target: Entity, mapper: Mapper, below: LoadTree) -> None:
+    """Have the columns of the classes that ``of_type()`` names loaded at once, with those of the class that the relationship leads to."""
+    members = getattr(target, "with_polymorphic_mappers", ()) if target is not target.mapper else ()
+    for member in (target.mapper, *members):
+        if member is not mapper and member.isa(mapper):
+            below.subclasses[member] = None
+
+
+def _said_of_target(
+    target: Entity, mapper: Mapper, criteria: tuple[ColumnElement[bool], ...]
+) -> tuple[ColumnElement[bool], ...]:
+    """Return conditions on the class or alias that ``of_type()`` names, said of the rows of the class that the relationship leads to."""
+    if not criteria or target is mapper:
+        return criteria
+    keys = tuple(target.column(column) for column in mapper.primary_key)
+    inner = Select(keys).select_from(target.selectable).where(*target.own_criteria, *criteria).correlate(None)
+    key = mapper.primary_key
+    return ((key[0] if len(key) == 1 else tuple_(*key)).in_(inner),)
 
 
 def _enter_all(strategy: str | None, argument: object, tree: LoadTree, mapper: Mapper, everywhere: bool) -> None:
@@ -338,18 +371,25 @@ def coerce_expression(expression: object) -> ColumnElement[Any]:
     return found
 
 
-def depth_of(recursion_depth: object) -> int | None:
-    """Return ``recursion_depth=`` as it is, when it is valid.
+def further_of(name: str, recursion_depth: object, chunksize: object = None) -> tuple[int | None, int | None] | None:
+    """Return ``recursion_depth=`` and ``chunksize=`` of an option as they are, when they are valid; None where neither is given.
 
-    :raises ArgumentError: for something else than None, -1 or a positive number.
+    :param name: the option, as messages call it.
+    :raises ArgumentError: for something else than None and a positive number, or -1 for the depth.
     """
-    if recursion_depth is None:
+    if recursion_depth is None and chunksize is None:
         return None
-    if type(recursion_depth) is not int or recursion_depth == 0 or recursion_depth < -1:
+    if recursion_depth is not None and (
+        type(recursion_depth) is not int or recursion_depth == 0 or recursion_depth < -1
+    ):
         raise ArgumentError(
-            f"selectinload(recursion_depth={recursion_depth!r}): a number of further levels was expected, -1 for all, or None for no more than one."
+            f"{name}(recursion_depth={recursion_depth!r}): a number of further levels was expected, -1 for all, or None for no more than one."
         )
-    return recursion_depth
+    if chunksize is not None and (type(chunksize) is not int or chunksize < 1):
+        raise ArgumentError(
+            f"{name}(chunksize={chunksize!r}): a number of objects was expected for whose keys one statement asks, or None for {BATCH_SIZE}."
+        )
+    return recursion_depth, chunksize
 
 
 def members_of_option(classes: Iterable[Any]) -> tuple[Mapper, ...]:

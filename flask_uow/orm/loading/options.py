@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.loading.class_criteria import ClassCriteria
 from flask_uow.orm.loading.load_tree import LoadTree
-from flask_uow.orm.loading.loader_option import LoaderOption, depth_of, only_steps, steps_of
+from flask_uow.orm.loading.loader_option import LoaderOption, further_of, only_steps, steps_of
 from flask_uow.sql.nodes import Shape
 
 if TYPE_CHECKING:
@@ -144,14 +144,15 @@ def subqueryload_all(*keys: Any) -> LoaderOption:
     return LoaderOption(steps_of(keys, "subquery", True))
 
 
-def selectinload(*keys: Any, recursion_depth: int | None = None) -> LoaderOption:
+def selectinload(*keys: Any, recursion_depth: int | None = None, chunksize: int | None = None) -> LoaderOption:
     """Load a relationship for all objects by one more statement, ``WHERE key IN (...)``; one for every 500 of them.
 
     :param keys: the path to it, as for :func:`joinedload`.
     :param recursion_depth: of a relationship of a class with itself, how many levels further it is loaded, with a statement for each level; -1 for all.
-    :raises ArgumentError: for another depth.
+    :param chunksize: for how many objects there is a statement, in place of 500.
+    :raises ArgumentError: for another depth, and a size below 1.
     """
-    return LoaderOption(steps_of(keys, "selectin", False, depth_of(recursion_depth)))
+    return LoaderOption(steps_of(keys, "selectin", False, further_of("selectinload", recursion_depth, chunksize)))
 
 
 def selectinload_all(*keys: Any) -> LoaderOption:
@@ -169,9 +170,12 @@ def noload(*keys: Any) -> LoaderOption:
     return LoaderOption(steps_of(keys, "noload", False))
 
 
-def immediateload(*keys: Any) -> LoaderOption:
-    """Load a relationship as at first access, but with the query: what the Session has is taken from it, the rest is one more statement."""
-    return LoaderOption(steps_of(keys, "immediate", False))
+def immediateload(*keys: Any, recursion_depth: int | None = None) -> LoaderOption:
+    """Load a relationship as at first access, but with the query: what the Session has is taken from it, the rest is one more statement.
+
+    :param recursion_depth: as for :func:`selectinload`.
+    """
+    return LoaderOption(steps_of(keys, "immediate", False, further_of("immediateload", recursion_depth)))
 
 
 def defaultload(*keys: Any) -> LoaderOption:

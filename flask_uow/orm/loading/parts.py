@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.mapping.entity import Layout
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.sql.stored_values import StoredValueError, column_label, of_column
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Following:
     :ivar owner: the class whose objects have it, where that is a subclass of the part's; else None.
     :ivar by_subquery: True where the query itself, as a subquery, stands for the keys of the objects.
     :ivar levels: how many levels of a relationship of a class with itself are loaded; -1 for all.
+    :ivar chunk: for how many objects one statement loads it.
     :ivar plans: by dialect, the plan of a statement with that subquery; filled at first need.
     """
 
@@ -81,6 +83,7 @@ class Following:
     owner: type | None
     by_subquery: bool = False
     levels: int = 1
+    chunk: int = BATCH_SIZE
     plans: dict[str, QueryPlan] = field(default_factory=dict)
 
     def due(self, objects: Iterable[Any]) -> list[Any]:

@@ -22,6 +22,7 @@ from flask_uow.orm.loading.rows import loader_for
 from flask_uow.orm.loading.statements import is_unknown_key
 from flask_uow.orm.mapping.entity import Layout
 from flask_uow.orm.mapping.registry import mapping_version
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.entities import expand_entity, key_of_item, members_of_bundle
@@ -336,7 +337,8 @@ def following_of(
         by_subquery = may_be_subquery and strategy == "subquery" and is_inherited
         depth = tree.depths.get(prop.key, 0) if tree is not None else 0
         levels = depth if depth < 0 else depth + 1
-        yield Following(prop, strategy, below, None if is_inherited else prop.parent.class_, by_subquery, levels)
+        chunk = tree.chunks.get(prop.key, BATCH_SIZE) if tree is not None else BATCH_SIZE
+        yield Following(prop, strategy, below, None if is_inherited else prop.parent.class_, by_subquery, levels, chunk)
 
 
 def columns_of_subclasses(mapper: Mapper, tree: LoadTree | None, layout: Layout | None) -> Iterator[FollowingColumns]:

@@ -110,7 +110,8 @@ def load_result(
         objects = load_plainly(plan.load, plan.entities[0].mapper, rows, session, plan.batch)
         return plan.names, each_once(objects) if kind == "query" and plan.may_repeat else objects
     repeatable = select if isinstance(select, Select) else None
-    return plan.names, results_of(QueryRun(session, dialect, plan, populate, None, repeatable, values), rows, kind)
+    run = QueryRun(session, dialect, plan, populate, None, repeatable, values, parameters)
+    return plan.names, results_of(run, rows, kind)
 
 
 def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:

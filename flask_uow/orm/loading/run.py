@@ -5,7 +5,7 @@ The only reader of rows: queries, streams, lazy loads and refreshes all come thr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.several import warn_of_several
-from flask_uow.orm.symbols import NO_VALUE, Direction
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
@@ -34,9 +34,22 @@ class QueryRun:
     :ivar found: the objects of parts that further statements are about: their objects of all rows, None where a row has none.
     :ivar statement: the statement, where one that follows repeats it as a subquery.
     :ivar values: the values of the bind parameters of the query, options included.
+    :ivar given: the values that were given at execution, by name, or None.
+    :ivar populated: the states of objects that the run, or one that it follows, has filled, where it overwrites what is loaded.
     """
 
-    __slots__ = ("batch", "dialect", "found", "plan", "populate", "session", "statement", "values")
+    __slots__ = (
+        "batch",
+        "dialect",
+        "found",
+        "given",
+        "plan",
+        "populate",
+        "populated",
+        "session",
+        "statement",
+        "values",
+    )
 
     def __init__(
         self,
@@ -47,6 +60,8 @@ class QueryRun:
         batch: bool | None = None,
         statement: Select | None = None,
         values: Sequence[Any] = (),
+        given: Mapping[str, Any] | None = None,
+        populated: set[Any] | None = None,
     ) -> None:
         self.session = session
         self.dialect = dialect
@@ -55,6 +70,8 @@ class QueryRun:
         self.batch = plan.batch if plan.batch is not None else batch
         self.statement = statement
         self.values = values
+        self.given = given
+        self.populated: set[Any] = set() if populated is None else populated
         self.found: list[tuple[EntityPart, list[Any]]] = []
 
     def read(self, rows: Rows) -> list[list[Any]]:
@@ -77,13 +94,15 @@ class QueryRun:
         for part in plan.entities:
             # all of them first: an object that two parts give is expired before either fills it
             if self.populate or part.mapper.always_refresh:
-                expire_present(self.session, self.dialect, part, rows)
+                expire_present(self.session, self.dialect, part, rows, self.populated)
         return rows
 
     def _read(self, part: Part, rows: Rows) -> list[Any]:
         if not isinstance(part, EntityPart):
             return part.values(rows)
         objects = load_objects(part, rows, self.session, self.dialect, self.batch, self.values)
+        if self.populate:
+            self.populated.update(obj.__dict__[STATE] for obj in objects if obj is not None)
         if part.following or part.columns:
             self.found.append((part, objects))
         for joined in part.joined:

@@ -431,6 +431,17 @@ class ViewRelationship(ColumnOperators):
         """The entity that a join along the relationship brings in."""
         return self._target if self._target is not None else self.relationship.mapper
 
+    @property
+    def entity(self) -> Any:
+        """The mapper of the class that it leads to, or the alias that :meth:`of_type` has named."""
+        return self.joined_entity
+
+    @property
+    def mapper(self) -> Mapper:
+        """The mapper of the class that it leads to."""
+        found: Mapper = self.joined_entity.mapper
+        return found
+
     def of_type(self, target: object) -> ViewRelationship:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
         return ViewRelationship(self._attribute, self.parent, target_of(self.relationship, target), self.criteria)

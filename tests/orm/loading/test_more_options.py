@@ -15,9 +15,15 @@ from flask_uow import (
     Load,
     Mapped,
     Session,
+    aliased,
+    bindparam,
+    contains_eager,
     defaultload,
     defer,
+    deferred,
+    func,
     immediateload,
+    inspect,
     joinedload,
     lazyload,
     load_only,
@@ -26,6 +32,7 @@ from flask_uow import (
     relationship,
     select,
     selectinload,
+    subqueryload,
     undefer,
 )
 from tests.orm.models import Node, Post, Profile, Tag, User
@@ -303,3 +310,130 @@ def test_a_column_that_raises_can_be_refreshed(filled: Session) -> None:
     ann = filled.scalars(select(User).options(defer(User.email, raiseload=True)).where(User.id == 1)).one()
     filled.refresh(ann, ["email"])
     assert ann.email == "a@x"
+
+
+def test_what_a_query_has_joined_is_not_joined_to_later_statements(filled: Session) -> None:
+    filled.add(User(name="cy", profile=Profile(text="c"), posts=[Post(title="three")]))
+    filled.flush()
+    for option in (
+        contains_eager(Post.author).contains_eager(User.profile),
+        defaultload(Post.author).contains_eager(User.profile),
+        selectinload(Post.author).contains_eager(User.profile),
+        subqueryload(Post.author).contains_eager(User.profile),
+        joinedload(Post.author).contains_eager(User.profile),
+    ):
+        filled.expunge_all()
+        posts = (
+            filled.query(Post).join(Post.author).join(User.profile).options(option, contains_eager(Post.author)).all()
+        )
+        for _ in range(2):
+            found = {(post.title, post.author.name, post.author.profile.text) for post in posts}
+            assert found == {("one", "ann", "hello"), ("two", "ann", "hello"), ("three", "cy", "c")}
+            filled.expire_all()
+
+
+def test_selectinload_asks_for_as_many_objects_at_once_as_it_is_told(filled: Session, statements: StatementLog) -> None:
+    filled.add_all([User(name=f"user {number}", posts=[Post(title="t")]) for number in range(8)])
+    filled.commit()
+    filled.expunge_all()
+    with statements.expect(4):
+        users = filled.scalars(select(User).options(selectinload(User.posts, chunksize=4)).order_by(User.id)).all()
+        assert [len(user.posts) for user in users] == [2, 0] + [1] * 8
+    filled.expunge_all()
+    # users, their posts, and the tags of 10 posts
+    with statements.expect(5):
+        option = selectinload(User.posts).selectinload(Post.tags, chunksize=4)
+        users = filled.scalars(select(User).options(option).order_by(User.id)).all()
+        assert [tag.label for user in users for post in user.posts for tag in post.tags] == ["t"]
+    for wrong in (0, -1, "4"):
+        with pytest.raises(ArgumentError, match="chunksize"):
+            selectinload(User.posts, chunksize=wrong)  # type: ignore[arg-type]
+
+
+def test_immediateload_goes_down_as_many_levels_as_it_is_told(filled: Session, statements: StatementLog) -> None:
+    with statements.expect(3):
+        root = filled.scalars(
+            select(Node).where(Node.name == "root").options(immediateload(Node.children, recursion_depth=1))
+        ).one()
+        assert levels_of(root) == 2
+    with pytest.raises(ArgumentError, match=r"immediateload\(recursion_depth=0\)"):
+        immediateload(Node.children, recursion_depth=0)
+
+
+@pytest.mark.parametrize("load", [joinedload, selectinload, subqueryload, immediateload])
+def test_populate_existing_is_about_what_is_loaded_eagerly_too(filled: Session, load: Any) -> None:
+    filled.autoflush = False
+    ann = filled.scalars(select(User).where(User.name == "ann")).one()
+    ann.posts[0].title, ann.email, ann.posts[1].author.name = "changed", "b@x", "ann two"
+    statement = select(User).where(User.id == ann.id).options(load(User.posts).options(load(Post.author)))
+    again = filled.scalars(statement.execution_options(populate_existing=True)).unique().one()
+    assert again is ann
+    assert (ann.name, ann.email, [post.title for post in ann.posts]) == ("ann", "a@x", ["one", "two"])
+    ann.name = ann.posts[0].title = "changed"
+    statement = select(Post).where(Post.title == "two").options(load(Post.author).options(load(User.posts)))
+    post = filled.scalars(statement.execution_options(populate_existing=True)).unique().one()
+    assert (post.author.name, post.author.posts[0].title) == ("ann", "one")
+    assert not filled.dirty
+
+
+def test_populate_existing_keeps_what_the_same_query_has_loaded(filled: Session, statements: StatementLog) -> None:
+    filled.query(Node).all()
+    statement = select(Node).options(selectinload(Node.children)).execution_options(populate_existing=True)
+    with statements.expect(2):
+        for node in filled.scalars(statement).all():
+            expected = [] if node.name == "5" else ["0"] if node.name == "root" else [str(int(node.name or 0) + 1)]
+            assert [child.name for child in node.children] == expected
+
+
+def test_subqueryload_takes_the_parameters_that_are_given_by_name(filled: Session) -> None:
+    named = User.name == bindparam("wanted")
+    statement = select(User).where(named).options(subqueryload(User.posts).subqueryload(Post.tags))
+    for name, count in (("ann", 2), ("bo", 0)):
+        filled.expunge_all()
+        assert len(filled.scalars(statement, {"wanted": name}).one().posts) == count
+        query = filled.query(User).filter(named).options(subqueryload(User.posts))
+        filled.expunge_all()
+        assert len(query.params(wanted=name).one().posts) == count
+
+
+def test_the_load_of_an_expression_flushes_first(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Shelf(Own):
+        __tablename__ = "shelf"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        place: Mapped[str] = mapped_column(default="here")
+
+    class Book(Own):
+        __tablename__ = "book"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shelf_id: Mapped[int] = mapped_column(ForeignKey("shelf.id"))
+
+    Shelf.count = deferred(  # type: ignore[attr-defined]
+        select(func.count(Book.id)).where(Book.shelf_id == Shelf.id).scalar_subquery()
+    )
+    Own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            shelf = Shelf(id=1)
+            session.add(shelf)
+            session.commit()
+            session.add(Book(shelf_id=1))
+            assert shelf.place == "here"
+            assert session.new
+            assert shelf.count == 1  # type: ignore[attr-defined]
+            assert not session.new
+            session.add(Book(shelf_id=1))
+            session.expire(shelf, ["count"])
+            with session.no_autoflush:
+                assert shelf.count == 1  # type: ignore[attr-defined]
+    finally:
+        Own.metadata.drop_all(engine)
+
+
+def test_a_relationship_tells_what_it_leads_to() -> None:
+    other = aliased(Post)
+    assert User.posts.entity is User.posts.mapper is inspect(Post)
+    assert aliased(User).posts.of_type(other).entity is inspect(other)
+    assert aliased(User).posts.mapper is inspect(Post)

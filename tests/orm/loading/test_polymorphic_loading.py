@@ -16,10 +16,16 @@ from flask_uow import (
     Session,
     aliased,
     hybrid_property,
+    immediateload,
     inspect,
+    joinedload,
+    lazyload,
     load_only,
     mapped_column,
+    relationship,
     select,
+    selectinload,
+    subqueryload,
     with_polymorphic,
 )
 from tests.statements import StatementLog
@@ -245,3 +251,64 @@ def test_a_subquery_with_a_class_twice_gives_each_its_own_columns(session: Sessi
     left, right = aliased(one, inner), aliased(other, inner)
     assert sorted((a.id, b.id) for a, b in session.execute(select(left, right))) == sorted(expected)
     assert sorted(map(tuple, session.execute(select(left.id, right.id)))) == sorted(expected)
+
+
+class Garage(Base):
+    __tablename__ = "garage"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    places: Mapped[list[Place]] = relationship(order_by="Place.id")
+
+
+class Place(Base):
+    __tablename__ = "place"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    garage_id: Mapped[int] = mapped_column(ForeignKey("garage.id"))
+    kind: Mapped[str]
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "place"}
+
+
+class Roofed(Place):
+    __tablename__ = "roofed"
+    id: Mapped[int] = mapped_column(ForeignKey("place.id"), primary_key=True)
+    height: Mapped[int]
+    __mapper_args__ = {"polymorphic_identity": "roofed"}
+
+
+class Wide(Place):
+    width: Mapped[int | None]
+    __mapper_args__ = {"polymorphic_identity": "wide"}
+
+
+@pytest.mark.parametrize("load", [joinedload, selectinload, subqueryload, immediateload, lazyload])
+@pytest.mark.parametrize("form", ["class", "alias", "together", "together under a name", "one table"])
+def test_what_is_loaded_of_a_type_may_have_criteria_on_it(session: Session, load: Any, form: str) -> None:
+    session.add(Garage(places=[Wide(width=3), Roofed(height=2), Roofed(height=4), Place()]))
+    session.commit()
+    for wanted in (2, 4, 9):
+        session.expunge_all()
+        if form == "class":
+            places = Garage.places.of_type(Roofed).and_(Roofed.height == wanted)
+        elif form == "alias":
+            roofed = aliased(Roofed)
+            places = Garage.places.of_type(roofed).and_(roofed.height == wanted)
+        elif form == "one table":
+            places = Garage.places.of_type(Wide).and_(Wide.width == wanted - 1)
+        else:
+            every = with_polymorphic(Place, "*", flat=form != "together")
+            places = Garage.places.of_type(every).and_(every.Roofed.height == wanted)
+        garage = session.scalars(select(Garage).options(load(places))).unique().one()
+        if form == "one table":
+            assert [place.width for place in garage.places] == [3] * (wanted == 4)
+        else:
+            assert [place.height for place in garage.places] == [wanted] * (wanted < 9)
+
+
+@pytest.mark.parametrize("load", [joinedload, selectinload, subqueryload, immediateload])
+def test_columns_of_a_type_are_loaded_with_it(session: Session, load: Any, statements: StatementLog) -> None:
+    session.add(Garage(places=[Wide(width=3), Roofed(height=2), Place()]))
+    session.commit()
+    for places in (Garage.places.of_type(Roofed), Garage.places.of_type(with_polymorphic(Place, [Roofed]))):
+        session.expunge_all()
+        garage = session.scalars(select(Garage).options(load(places))).unique().one()
+        with statements.expect(0):
+            assert [getattr(place, "height", None) for place in garage.places] == [None, 2, None]
