@@ -208,10 +208,10 @@ class WebSession(Session):
                 session.drop_changes("A receiver of the signal uow-after-commit", tell=is_well)
         unit.run_callbacks(sessions)
 
-    def close(self) -> None:
-        """Close, as the orm's Session does; what waited for a commit is dropped."""
+    def _end(self) -> None:
+        # what waited for a commit is dropped
         self.observer.callbacks.clear()
-        super().close()
+        super()._end()
 
     def end(self, kind: Kind) -> None:
         """Close for good: whoever goes on using the Session is told that its scope has ended. Objects stay readable as detached ones.

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from flask_uow.engine.executing import with_options
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.sql.text import text
 
 if TYPE_CHECKING:
     from flask_uow.orm.query import Query
     from flask_uow.sql.typed import Statement
 
 __all__ = [
-    "MapperArgument", "Options", "OrmStatement", "check_arguments", "joined_arguments", "refuse_token",
+    "MapperArgument", "Options", "OrmStatement", "check_arguments", "joined_arguments", "refuse_token", "with_defaults",
 ]  # fmt: skip
 
 Options = Mapping[str, Any] | None
@@ -25,14 +27,17 @@ MapperArgument = type[Any] | Mapper | None
 OrmStatement: TypeAlias = "Statement | Query[Any]"
 
 
-def check_arguments(autobegin: bool, autocommit: bool, enable_baked_queries: bool, future: bool) -> None:
+def check_arguments(begins: bool, autocommit: bool, enable_baked_queries: bool, future: bool) -> None:
     """Refuse arguments of a Session that ask for nothing that there is.
+
+    :param begins: False where something keeps transactions from beginning by themselves.
 
     :raises ArgumentError: naming the one to leave out.
     """
-    if not autobegin and autocommit:
+    if not begins and autocommit:
         raise ArgumentError(
-            "autobegin=False and autocommit=True: a Session in autocommit mode begins none by itself, and needs none either. Leave one of them out."
+            "autocommit=True goes with neither autobegin=False nor close_resets_only=False: a Session in autocommit mode needs no transaction, and"
+            " the two are about when one may begin. Leave one of them out."
         )
     if enable_baked_queries:
         raise ArgumentError(
@@ -70,3 +75,14 @@ def joined_arguments(
     arguments = {**bind_arguments, **kw}
     chosen = arguments.pop("mapper", None)
     return (mapper if mapper is not None else chosen), arguments
+
+
+def with_defaults(statement: object, options: Mapping[str, Any]) -> Any:
+    """Return a statement with execution options of its Session, where it has none of these names; of what takes none, itself."""
+    made = text(statement) if isinstance(statement, str) else statement
+    own = getattr(made, "get_execution_options", None)
+    if own is None:
+        return made
+    present = own()
+    missing = {name: value for name, value in options.items() if name not in present}
+    return with_options(made, missing) if missing else made

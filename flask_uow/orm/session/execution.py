@@ -32,8 +32,9 @@ from flask_uow.orm.session.arguments import (
     OrmStatement,
     joined_arguments,
     refuse_token,
+    with_defaults,
 )
-from flask_uow.orm.session.lookup import get_by_query, get_slowly
+from flask_uow.orm.session.lookup import get_by_query, get_elsewhere, get_slowly
 from flask_uow.orm.session.orm_execute import told_of
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
@@ -65,6 +66,7 @@ class ExecutingSession(TransactionalSession):
     # the full Session has them
     batch_loading: bool
     _query_cls: type[Query[Any]]
+    execution_options: Mapping[str, Any]
     # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
     _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
 
@@ -265,6 +267,8 @@ class ExecutingSession(TransactionalSession):
             return self.scalar(clause, None, mapper, **kw)
         if execution_options:
             clause = with_options(clause, execution_options)
+        if self.execution_options:
+            clause = with_defaults(clause, self.execution_options)
         return exclusively(self, self.execute_now, clause, params, mapper, kw, True)
 
     def execute_now(
@@ -451,6 +455,8 @@ class ExecutingSession(TransactionalSession):
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if execution_options:
             clause = with_options(clause, execution_options)
+        if self.execution_options:
+            clause = with_defaults(clause, self.execution_options)
         # the frequent case, without a row around each object
         if isinstance(clause, SelectBase) and not self.hooks.do_orm_execute:
             found = first_mapper(clause.entities)
@@ -512,6 +518,8 @@ class ExecutingSession(TransactionalSession):
         what: ResultKind = "query",
     ) -> list[Any]:
         """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`. For the package."""
+        if self.execution_options:
+            select = with_defaults(select, self.execution_options)
         if autoflush:
             self.autoflush_now(statement=select)
         mapper = first_mapper(select.entities)
@@ -556,6 +564,7 @@ class ExecutingSession(TransactionalSession):
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
         identity_token: object = None,
+        bind_arguments: Options = None,
     ) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
 
@@ -566,12 +575,20 @@ class ExecutingSession(TransactionalSession):
         :param with_for_update: lock the row and load it anew; True, or the arguments of :meth:`Select.with_for_update`.
         :param execution_options: options for the statement, as :meth:`Select.execution_options` takes them.
         :param identity_token: an ArgumentError: no row belongs to a shard.
+        :param bind_arguments: arguments of :meth:`get_bind`, for an object that is to be loaded.
         :raises UnmappedClassError: when the class is not mapped.
         """
-        # the last two at once: both are None nearly always
-        if options or populate_existing or with_for_update or execution_options is not identity_token:
+        # the last three at once: all are None nearly always
+        if (
+            options
+            or populate_existing
+            or with_for_update
+            or not (execution_options is identity_token is bind_arguments)
+        ):
             refuse_token(identity_token)
             query = self.query(entity).execution_options(**(execution_options or {}))
+            if bind_arguments:
+                return get_elsewhere(self, query, ident, options, populate_existing, with_for_update, bind_arguments)
             return get_by_query(query, ident, options, populate_existing, with_for_update)
         # the frequent case, without a lock: an object that is there and has not expired, of which its key is loaded (benchmark: get_hit)
         try:
@@ -593,6 +610,7 @@ class ExecutingSession(TransactionalSession):
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
         identity_token: object = None,
+        bind_arguments: Options = None,
     ) -> T:
         """Return the object of a primary key like :meth:`get`, which has to be there.
 
@@ -609,6 +627,7 @@ class ExecutingSession(TransactionalSession):
             with_for_update,
             execution_options=execution_options,
             identity_token=identity_token,
+            bind_arguments=bind_arguments,
         )
         if found is None:
             raise NoResultFound(

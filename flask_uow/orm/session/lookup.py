@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.query import Query
     from flask_uow.orm.session.execution import ExecutingSession
 
-__all__ = ["get_by_query", "get_slowly"]
+__all__ = ["get_by_query", "get_elsewhere", "get_slowly"]
 
 T = TypeVar("T")
 
@@ -26,12 +26,41 @@ def get_by_query(
     query: Query[T], ident: object, options: object, populate_existing: bool, with_for_update: bool | Mapping[str, Any]
 ) -> T | None:
     """Return the object of a primary key as a query with these options loads it; see ``Session.get()``."""
+    return _with_all(query, options, populate_existing, with_for_update).get(ident)
+
+
+def _with_all(
+    query: Query[T], options: object, populate_existing: bool, with_for_update: bool | Mapping[str, Any]
+) -> Query[T]:
     query = query.options(options)
     if populate_existing:
         query = query.populate_existing()
     if with_for_update:
         query = query.with_for_update(**({} if with_for_update is True else with_for_update))
-    return query.get(ident)
+    return query
+
+
+def get_elsewhere(
+    session: ExecutingSession,
+    query: Query[T],
+    ident: object,
+    options: object,
+    populate_existing: bool,
+    with_for_update: bool | Mapping[str, Any],
+    bind_arguments: Mapping[str, Any],
+) -> T | None:
+    """:func:`get_by_query`, from the database that arguments of ``get_bind()`` tell; see ``Session.get()``."""
+    entity = query.statement.entities[0]
+    mapper = class_mapper(entity)
+    key = key_of(mapper, ident)
+    fresh = populate_existing or bool(with_for_update)
+    if not fresh and session.objects.identities_of(mapper).get(identity_from(key)) is not None:
+        found: T | None = session.get(entity, ident)
+        return found
+    query = _with_all(query, options, fresh, with_for_update)
+    query = query.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
+    loaded: T | None = session.scalars(query.statement, bind_arguments=bind_arguments).unique().one_or_none()
+    return loaded
 
 
 def get_slowly(session: ExecutingSession, entity: type[T], ident: object) -> T | None:

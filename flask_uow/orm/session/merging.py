@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["merge"]
 
 
-def merge(session: Session, instance: object, load: bool, **kw: Any) -> Any:
+def merge(session: Session, instance: object, load: bool, options: object = (), **kw: Any) -> Any:
     """Merge an object into a Session; see :meth:`Session.merge`.
 
+    :param options: loader options, for counterparts that are not there yet.
     :raises TypeError: for an unknown keyword.
     """
     if "dont_load" in kw:
@@ -42,7 +43,7 @@ def merge(session: Session, instance: object, load: bool, **kw: Any) -> Any:
     if load:
         session.autoflush_now()
     with session.no_autoflush:
-        return _Merge(session, load).merge(given)
+        return _Merge(session, load, options).merge(given)
 
 
 class _Merge:
@@ -54,9 +55,10 @@ class _Merge:
         that of an object which was only made to name a row holds nothing but where it was reached from.
     """
 
-    def __init__(self, session: Session, load: bool) -> None:
+    def __init__(self, session: Session, load: bool, options: object) -> None:
         self.session = session
         self.load = load
+        self.options = options
         self.done: dict[int, tuple[Any, Any]] = {}
         self.came_by: set[tuple[int, RelationshipProperty]] = set()
         self.made: dict[tuple[Mapper, Any], Any] = {}
@@ -106,7 +108,7 @@ class _Merge:
             found = self.made.get((mapper.base_mapper, identity))
             if found is None:
                 key = identity_values(identity)
-                found = session.get(mapper.class_, key)
+                found = session.get(mapper.class_, key, self.options)
         if found is None:
             found = mapper.new_instance()
             session.objects.add(found)

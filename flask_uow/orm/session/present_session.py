@@ -53,13 +53,13 @@ class PresentSession:
         """See :meth:`Session.add_all`."""
         self.registry().add_all(instances)
 
-    def merge(self, instance: T, load: bool = True, **kw: Any) -> T:
+    def merge(self, instance: T, load: bool = True, *, options: object = (), **kw: Any) -> T:
         """See :meth:`Session.merge`."""
-        return self.registry().merge(instance, load, **kw)
+        return self.registry().merge(instance, load, options=options, **kw)
 
-    def merge_all(self, instances: Iterable[T], *, load: bool = True) -> list[T]:
+    def merge_all(self, instances: Iterable[T], *, load: bool = True, options: object = ()) -> list[T]:
         """See :meth:`Session.merge_all`."""
-        return self.registry().merge_all(instances, load=load)
+        return self.registry().merge_all(instances, load=load, options=options)
 
     def delete(self, instance: object) -> None:
         """See :meth:`Session.delete`."""
@@ -327,10 +327,16 @@ class PresentSession:
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
         identity_token: object = None,
+        bind_arguments: Options = None,
     ) -> T | None:
         """See :meth:`Session.get`."""
         session = self.registry()
-        if options or populate_existing or with_for_update or execution_options or identity_token is not None:
+        if (
+            options
+            or populate_existing
+            or with_for_update
+            or not (execution_options is identity_token is bind_arguments)
+        ):
             return session.get(
                 entity,
                 ident,
@@ -339,6 +345,7 @@ class PresentSession:
                 with_for_update=with_for_update,
                 execution_options=execution_options,
                 identity_token=identity_token,
+                bind_arguments=bind_arguments,
             )
         return session.get(entity, ident)
 
@@ -351,6 +358,7 @@ class PresentSession:
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
         identity_token: object = None,
+        bind_arguments: Options = None,
     ) -> T:
         """See :meth:`Session.get_one`."""
         return self.registry().get_one(
@@ -361,6 +369,7 @@ class PresentSession:
             with_for_update,
             execution_options=execution_options,
             identity_token=identity_token,
+            bind_arguments=bind_arguments,
         )
 
     def bulk_insert(
@@ -512,6 +521,10 @@ class PresentSession:
     def bind(self) -> Any:
         """See :attr:`Session.bind`."""
         return self.registry().bind
+
+    @bind.setter
+    def bind(self, bind: Engine | Connection | None) -> None:
+        self.registry().bind = bind
 
     @property
     def autoflush(self) -> bool:

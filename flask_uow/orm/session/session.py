@@ -67,6 +67,8 @@ class Session(ManyRowsSession):
     :param bind_key_engines: engines by the bind keys of tables, the default one under None; consulted after ``binds`` and ``bind``.
     :param info: notes of the application, the beginning of :attr:`info`; the Session has a copy.
     :param autobegin: False: no transaction begins before ``begin()`` is called, and what needs one is an InvalidRequestError.
+    :param close_resets_only: False: after ``close()`` the Session cannot be used any more; ``reset()`` leaves it as good as new.
+    :param execution_options: options for every statement and query, which those of the statement itself go before.
     :param enable_baked_queries: there are none; True is an ArgumentError.
     :param future: True, which says nothing; False is an ArgumentError.
     :param observer: told of the boundaries of its transactions, see :class:`~flask_uow.orm.session.unit_observer.UnitObserver`.
@@ -97,13 +99,15 @@ class Session(ManyRowsSession):
         batch_loading: bool = True,
         info: Mapping[Any, Any] | None = None,
         autobegin: bool = True,
+        close_resets_only: bool = True,
+        execution_options: Mapping[str, Any] | None = None,
         enable_baked_queries: bool = False,
         future: bool = True,
         observer: UnitObserver = QUIET,
         routing: Routing | None = None,
     ) -> None:
-        if not autobegin or enable_baked_queries or not future:
-            check_arguments(autobegin, autocommit, enable_baked_queries, future)
+        if not autobegin or not close_resets_only or enable_baked_queries or not future:
+            check_arguments(autobegin and close_resets_only, autocommit, enable_baked_queries, future)
         self._binds = Binds(bind, binds, bind_key_engines)
         self._query_cls = query_cls
         super().__init__(
@@ -119,6 +123,8 @@ class Session(ManyRowsSession):
             weak_identity_map,
         )
         self.batch_loading = batch_loading
+        self.closes_for_good = not close_resets_only
+        self.execution_options = dict(execution_options) if execution_options else {}
         self.router = None if routing is None else Router(routing)
         self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
         self._info = dict(info) if info is not None else None
@@ -147,23 +153,24 @@ class Session(ManyRowsSession):
         self.objects.add_all(instances)
 
     @exclusive
-    def merge(self, instance: T, load: bool = True, **kw: Any) -> T:
+    def merge(self, instance: T, load: bool = True, *, options: object = (), **kw: Any) -> T:
         """Copy the state of an object onto the persistent object of the same key, and return that one.
 
         Where the Session has none, it is loaded; where there is no row, or ``instance`` has no key, a new object is made and added. Goes on
         along relationships with the cascade merge. ``instance`` itself stays outside; only what is loaded on it is copied.
 
         :param load: False copies values as they are, without any SQL: for objects with a row and without changes, from a cache.
+        :param options: loader options, for objects that are loaded for it: what comes along in the same go.
         :param kw: ``dont_load=True``, the old way to write ``load=False``.
         :raises InvalidRequestError: with ``load=False``, for an object without a row or with changes.
         :raises StaleDataError: for an object whose version is not that of its row any more.
         """
-        merged: T = merge(self, instance, load, **kw)
+        merged: T = merge(self, instance, load, options, **kw)
         return merged
 
-    def merge_all(self, instances: Iterable[T], *, load: bool = True) -> list[T]:
+    def merge_all(self, instances: Iterable[T], *, load: bool = True, options: object = ()) -> list[T]:
         """Merge objects one after the other, see :meth:`merge`, and return their counterparts."""
-        return [self.merge(instance, load) for instance in instances]
+        return [self.merge(instance, load, options=options) for instance in instances]
 
     @exclusive
     def delete(self, instance: object) -> None:

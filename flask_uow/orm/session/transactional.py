@@ -17,7 +17,7 @@ from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.session.unit_observer import UnitObserver
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.state.proxies import real_object
-from flask_uow.orm.state.session_objects import SessionObjects
+from flask_uow.orm.state.session_objects import ClosedObjects, SessionObjects, closed_for_good
 from flask_uow.sql.nodes import Executable
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ class TransactionalSession:
         "Give each thread a Session of its own (scoped_session does), or let the threads take turns with a lock."
     )
     _binds: Binds
+    # of the full Session: close_resets_only=False, and that it was closed since
+    closes_for_good: bool
+    is_closed = False
     # where its binds have read replicas, and its reads may go there
     router: Router | None = None
 
@@ -158,6 +161,8 @@ class TransactionalSession:
         """The innermost level of the current transaction; None in autocommit mode outside ``begin()``."""
         current: SessionTransaction | None = self.current_transaction
         if current is None and not self.autocommit:
+            if self.is_closed:
+                raise closed_for_good()
             if not self.autobegin:
                 raise InvalidRequestError(
                     "this Session has autobegin=False, and no transaction was begun. Call session.begin() first, or write"
@@ -212,6 +217,8 @@ class TransactionalSession:
         :returns: the transaction, also a context manager that commits or rolls back.
         :raises InvalidRequestError: inside a transaction, without one of the two flags; for a SAVEPOINT outside of one.
         """
+        if self.is_closed:
+            raise closed_for_good()
         # outside autocommit mode a Session that was not used yet counts as in a transaction for everything but a plain begin()
         current = self.current_transaction
         if current is None and nested and not self.autocommit and not self.autobegin:
@@ -286,7 +293,16 @@ class TransactionalSession:
 
     @exclusive
     def close(self) -> None:
-        """End any transaction by rolling back, give connections back, and take all objects out. May be used again."""
+        """End any transaction by rolling back, give connections back, and take all objects out.
+
+        The Session may be used again, but with ``close_resets_only=False``.
+        """
+        self._end()
+        if self.closes_for_good and not self.is_closed:
+            self.is_closed = True
+            self.objects = ClosedObjects(self, hooks=self.hooks)
+
+    def _end(self) -> None:
         try:
             if self.current_transaction is not None:
                 self.current_transaction.close()
@@ -298,9 +314,10 @@ class TransactionalSession:
         """Take all objects out of the Session."""
         self.objects.expunge_all()
 
+    @exclusive
     def reset(self) -> None:
-        """End any transaction by rolling back, and take all objects out: another name of :meth:`close`."""
-        self.close()
+        """End any transaction by rolling back, and take all objects out, so that the Session is as good as new; see :meth:`close`."""
+        self._end()
 
     @exclusive
     def invalidate(self) -> None:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.state.accounts import Accounts
 
-__all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted", "in_another_session"]
+__all__ = [
+    "ClosedObjects", "Holder", "SessionObjects", "TransactionLevel", "closed_for_good", "forget_deleted", "in_another_session",
+]  # fmt: skip
 
 
 _NO_HOOKS = Hooks(SessionExtension, None, SESSION_EVENTS)
@@ -484,6 +486,23 @@ class SessionObjects:
             if obj is not None:
                 strong[state] = obj
         return sum(1 for state in waiting if state() is None)
+
+
+class ClosedObjects(SessionObjects):
+    """The objects of a Session that was closed for good: there are none, and none comes in."""
+
+    __slots__ = ()
+
+    def attach(self, obj: Any) -> Any:
+        raise closed_for_good()
+
+
+def closed_for_good() -> InvalidRequestError:
+    """Return the error for the use of a Session with ``close_resets_only=False`` after its ``close()``."""
+    return InvalidRequestError(
+        "this Session was closed for good: it has close_resets_only=False. Make a new one; call reset() in place of close() where one is to be"
+        " used again."
+    )
 
 
 def in_another_session(obj: MappedObject, state: InstanceState, holder: object) -> InvalidRequestError:

@@ -17,6 +17,7 @@ from flask_uow import (
     ScopedSession,
     Session,
     StaleDataError,
+    event,
     inspect,
     select,
     selectinload,
@@ -359,7 +360,7 @@ def test_arguments_that_say_nothing_here_are_refused(tables: Engine) -> None:
         Session(tables, enable_baked_queries=True)
     with pytest.raises(ArgumentError, match="future=False"):
         Session(tables, future=False)
-    with pytest.raises(ArgumentError, match="autobegin=False and autocommit=True"):
+    with pytest.raises(ArgumentError, match="goes with neither autobegin=False"):
         Session(tables, autobegin=False, autocommit=True)
     Session(tables, enable_baked_queries=False, future=True).close()
 
@@ -440,4 +441,117 @@ def test_the_session_of_a_scope_has_these_names_too(tables: Engine) -> None:
     scoped.delete_all([found])
     scoped.invalidate()
     scoped.reset()
+    scoped.remove()
+
+
+# -- arguments of newer versions
+
+
+def test_merge_takes_loader_options(session: Session, user: User, statements: StatementLog) -> None:
+    key = user.id
+    session.expunge_all()
+    merged = session.merge(User(id=key, email="new"), options=[selectinload(User.posts).selectinload(Post.tags)])
+    with statements.expect(0):
+        assert [post.tags for post in merged.posts] == [[]]
+    session.rollback()
+    session.expunge_all()
+    (merged,) = session.merge_all([User(id=key)], options=[selectinload(User.posts)])
+    assert "posts" in vars(merged)
+
+
+def test_get_takes_bind_arguments(engine: Engine, session: Session, user: User) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Routed(Session):
+        def get_bind(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Any:
+            asked.append(kw)
+            return engine
+
+    with Routed() as other:
+        found = other.get(User, user.id, bind_arguments={"shard": "eu"})
+        assert asked == [{"shard": "eu"}]
+        assert other.get_one(User, user.id, bind_arguments={"shard": "eu"}) is found
+        assert len(asked) == 1
+        assert (
+            other.get(
+                User,
+                user.id,
+                populate_existing=True,
+                options=[selectinload(User.posts)],
+                bind_arguments={"shard": "us"},
+            )
+            is found
+        )
+        assert {"shard": "us"} in asked
+        assert other.get(User, 99, bind_arguments={"shard": "eu"}) is None
+        with pytest.raises(NoResultFound):
+            other.get_one(User, 99, bind_arguments={"shard": "eu"})
+
+
+def test_a_session_that_is_closed_for_good_cannot_be_used(engine: Engine, session: Session, user: User) -> None:
+    with Session(engine, close_resets_only=False) as other:
+        mine = other.get(User, user.id)
+        assert mine in other
+        other.reset()
+        assert mine not in other
+        assert other.get(User, user.id) is not mine
+    uses: list[Callable[[], Any]] = [
+        lambda: other.add(User(name="x")),
+        lambda: other.add_all([User(name="x")]),
+        lambda: other.merge(User(name="x")),
+        lambda: other.delete(mine),
+        lambda: other.get(User, user.id),
+        lambda: other.scalars(select(User)),
+        lambda: other.query(User).all(),
+        lambda: other.execute(text("SELECT 1")),
+        other.begin,
+        other.begin_nested,
+        other.commit,
+        other.connection,
+    ]
+    for use in uses:
+        with pytest.raises(InvalidRequestError, match=r"closed for good.*reset\(\)"):
+            use()
+    # these end what has ended
+    other.rollback()
+    other.close()
+    other.reset()
+    other.expunge_all()
+    assert not list(other)
+    with pytest.raises(ArgumentError, match="autocommit=True goes with neither"):
+        Session(engine, close_resets_only=False, autocommit=True)
+
+
+def test_a_session_that_is_closed_can_be_used_again(session: Session, user: User) -> None:
+    for end in (session.close, session.reset):
+        end()
+        assert session.get(User, 1) is not None
+
+
+def test_options_of_a_session_are_those_of_its_statements(make_session: Any, user: User) -> None:
+    seen: list[Any] = []
+    session = make_session(execution_options={"tenant": 1, "populate_existing": True})
+    event.listen(session, "do_orm_execute", lambda state: seen.append(state.execution_options.get("tenant")))
+    found = session.get(User, user.id)
+    session.query(User).all()
+    session.scalars(select(User)).all()
+    session.execute(text("SELECT 1"))
+    session.execute("SELECT 1")
+    session.scalar(select(User.id).execution_options(tenant=2))
+    session.execute(select(User.id), execution_options={"tenant": 3})
+    assert seen[-6:] == [1, 1, 1, 1, 2, 3]
+    change_behind(session, user, "changed")
+    assert session.scalars(select(User)).one() is found
+    assert found.email == "changed"
+    change_behind(session, user, "again")
+    assert session.query(User).execution_options(populate_existing=False).one() is found
+    assert found.email == "changed"
+    assert session.execution_options == {"tenant": 1, "populate_existing": True}
+
+
+def test_the_bind_of_a_scoped_session_can_be_set(engine: Engine) -> None:
+    scoped = ScopedSession(sessionmaker())
+    scoped.bind = engine
+    assert scoped.bind is engine
+    assert scoped.execute(text("SELECT 1")).scalar() == 1
     scoped.remove()

@@ -81,11 +81,12 @@ def test_an_object_of_a_row_that_was_inserted_in_the_place_of_a_deleted_one_leav
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["add", "move", "delete", "insert and load", "savepoint", "roll back"]),
-        st.integers(0, 3),
-        st.integers(0, 3),
+        st.sampled_from(["add", "move", "move", "delete", "insert and load", "savepoint", "roll back"]),
+        st.integers(0, 2),
+        st.integers(0, 2),
     ),
-    max_size=12,
+    min_size=4,
+    max_size=15,
 )
 
 
