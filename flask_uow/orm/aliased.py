@@ -303,10 +303,10 @@ def aliased(
         return _alias_of_alias(element, name)
     if selectable is None:
         return AliasedClass(_AliasView(mapper, alias_of(mapper.selectable, name), mapper.loaded_names, name))
-    source = coerce_from(selectable)
-    if isinstance(source, Join):
+    source = given = coerce_from(selectable)
+    if isinstance(given, Join):
         # whose columns have several tables, and one name for all of them in the subquery
-        source = alias_of(source, name)
+        source = alias_of(given, name)
     elif name is not None:
         source = source.alias(name)
     own = _standing_in(
@@ -318,7 +318,9 @@ def aliased(
             f"aliased({mapper.class_.__name__}, ...): {source.description} has no column for {', '.join(missing)}."
             f" Its columns: {', '.join(source.c.keys())}."
         )
-    return AliasedClass(_AliasView(mapper, source, mapper.loaded_names, name, own))
+    view = _AliasView(mapper, source, mapper.loaded_names, name, own)
+    view.join_of = given if isinstance(given, Join) else None
+    return AliasedClass(view)
 
 
 def with_polymorphic(

@@ -188,7 +188,8 @@ def _joined(select: Select, parent: EntityNode, is_outer: bool) -> Select:
             for number, (left, right, condition) in enumerate(steps, 1):
                 # criteria go into ON: in WHERE they would drop parents without members that fulfil them
                 if number == len(steps) and node.tree is not None:
-                    condition = and_(condition, *node.tree.criteria_of(node.view))
+                    criteria = node.tree.criteria_of(node.view)
+                    condition = and_(condition, *(prop.sql.said_between(one, between) for one in criteria))
                 made = made.with_join(left, right, condition, isouter=below_outer)
             order = prop.sql.order_by(node.view, between) if prop.uselist else []
             if order:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.join_condition import JoinCondition
 from flask_uow.sql.operations import and_
+from flask_uow.sql.rewriting import rewritten
 
-__all__ = ["chosen_by"]
+if TYPE_CHECKING:
+    from flask_uow.sql.nodes import ClauseElement
+
+__all__ = ["about_rows_in_join", "chosen_by"]
+
+
+def about_rows_in_join(condition: ClauseElement, view: EntityView, near: Collection[object]) -> ClauseElement:
+    """Return a condition on the tables of a join as one on the alias of a class that is selected from the join.
+
+    :param view: the view of the alias, or of another one, of which nothing is replaced.
+    :param near: the tables of the parent, which are meant themselves.
+    """
+    if view.join_of is None:
+        return condition
+    here = {column: view.selectable.c[key] for key, column in view.join_of.c.items() if column.table not in near}
+    return rewritten(
+        condition, lambda node: here.get(node) if getattr(node, "table", None) is not None else None, keep_own=True
+    )
 
 
 def chosen_by(name: str, condition: JoinCondition, view: EntityView, viewonly: bool) -> JoinCondition:

@@ -105,10 +105,11 @@ class EntityView:
     :ivar own: what stands for the columns of the tables in ``selectable``, where a statement of the user's own has its own names; else None.
     :ivar discriminator: the column that tells the class of a row, where a query has said so; else None.
     :ivar is_joined: True where a join brings it in, whose ON clause has the criteria then.
+    :ivar join_of: the join that the user has named, where ``selectable`` is the subquery of its columns; else None.
     """
 
     __slots__ = (
-        "_columns", "discriminator", "extra", "is_joined", "is_plain", "mapper", "names", "own", "prefix", "selectable", "stand_ins",
+        "_columns", "discriminator", "extra", "is_joined", "join_of", "is_plain", "mapper", "names", "own", "prefix", "selectable", "stand_ins",
     )  # fmt: skip
 
     def __init__(
@@ -130,6 +131,7 @@ class EntityView:
         self.own: StandIns | None = None
         self.discriminator: ColumnElement[Any] | None = None
         self.is_joined = False
+        self.join_of: FromClause | None = None
         self._columns: tuple[ColumnElement[Any], ...] | None = None
 
     @property
@@ -398,6 +400,7 @@ class ViewRelationship(ColumnOperators):
     :param view: the view that it starts from; the class itself when None.
     :param target: the view that it leads to; the class itself when None.
     :param criteria: further conditions on the related objects.
+    :param froms: what is in FROM, where it is about to be joined; else None.
     :ivar key: the attribute's name.
     :ivar parent: what it starts from: a mapper or a view.
     """
@@ -408,8 +411,10 @@ class ViewRelationship(ColumnOperators):
         view: Entity | None,
         target: Entity | None = None,
         criteria: tuple[ColumnElement[bool], ...] = (),
+        froms: Sequence[FromClause] | None = None,
     ) -> None:
         self._attribute = attribute
+        self._froms = froms
         self.criteria = criteria
         self._target = target
         self.relationship = self.property = attribute.relationship
@@ -453,9 +458,9 @@ class ViewRelationship(ColumnOperators):
     def within(self, sources: Sequence[Any], froms: Sequence[FromClause]) -> ViewRelationship:
         """Return the relationship between what a statement is about; see :func:`ends_within`."""
         start, target = ends_within(self.relationship, self.parent, self._target, sources, froms)
-        if start is self.parent and target is self._target:
+        if start is self.parent and target is self._target and self.relationship.source is None:
             return self
-        return ViewRelationship(self._attribute, start, target, self.criteria)
+        return ViewRelationship(self._attribute, start, target, self.criteria, froms)
 
     def and_(self, *criteria: object) -> ViewRelationship:
         """Return the relationship to those related objects that fulfil criteria, too."""
@@ -491,7 +496,10 @@ class ViewRelationship(ColumnOperators):
         """Return the joins along the relationship, as ``(left, right, condition)``."""
         target = target if target is not None else self._target
         adapted = [target.adapt(one) if isinstance(target, EntityView) else one for one in self.criteria]
-        return self.relationship.sql.join_steps(onclause, self.parent, target, criteria=adapted, isouter=isouter)
+        between = None
+        if target is None and self._froms is not None and self.relationship.source is not None:
+            between = self.relationship.sql.sources_between(self._froms)
+        return self.relationship.sql.join_steps(onclause, self.parent, target, between, adapted, isouter)
 
     def __repr__(self) -> str:
         return f"<{self.class_.__name__}.{self.key} of an alias>"
@@ -525,6 +533,11 @@ def ends_within(
             if source is not start and stands_for(source, prop.mapper) and id(source.selectable) not in present:
                 target = source
                 break
+    if target is None and prop.chosen is not None:
+        there = {id(part) for element in (*froms, start.selectable) for part in element.from_objects()}
+        if any(id(part) in there for part in prop.mapper.selectable.from_objects()):
+            # the class itself is there already: the alias that the relationship leads to is joined alone
+            target = prop.chosen
     return start, target
 
 

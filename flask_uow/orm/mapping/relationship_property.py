@@ -14,7 +14,7 @@ from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute, ScalarRelationshipAttribute
-from flask_uow.orm.mapping.chosen_rows import chosen_by
+from flask_uow.orm.mapping.chosen_rows import about_rows_in_join, chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dynamic import DynamicAttribute, WriteOnlyAttribute
 from flask_uow.orm.mapping.entity import EntityView, alias_of
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import Backref
     from flask_uow.orm.state.instance_state import InstanceState
+    from flask_uow.sql.selectable import FromClause
 
 __all__ = ["RelationshipProperty"]
 
@@ -51,6 +52,7 @@ class RelationshipProperty(InspectedRelationship):
     :ivar pairs: attribute names that are kept equal: ``(parent's, target's)``; with a secondary table, see ``secondary_columns``.
     :ivar names_to_clear: the attributes of the foreign key that become None when it refers to nothing any more.
     :ivar uselist: True for a collection.
+    :ivar chosen: the view of the alias, or of the other source of the class, whose rows it leads to; else None.
     :ivar reverse: the property of the other side, or None.
     """
 
@@ -98,6 +100,7 @@ class RelationshipProperty(InspectedRelationship):
         self.attribute: RelationshipAttribute
         self.is_installed = False
         self.secondary: Table | None = None
+        self.chosen: EntityView | None = None
         self.direction = Direction.MANY_TO_ONE
         self.uselist = False
         self.condition: JoinCondition
@@ -170,6 +173,11 @@ class RelationshipProperty(InspectedRelationship):
         return self._mapper
 
     @property
+    def source(self) -> FromClause | None:
+        """The FROM element that has the rows it leads to, where that is an alias or another source of the class; else None."""
+        return self.chosen.selectable if self.chosen is not None else None
+
+    @property
     def target_class(self) -> type:
         """The class that it leads to."""
         return self.mapper.class_
@@ -189,6 +197,7 @@ class RelationshipProperty(InspectedRelationship):
         if view is not None:
             self._mapper = view.mapper
             view = view if not view.is_plain else None
+            self.chosen = view
         else:
             is_mapper = entity is target and entity.mapper is entity
             self._mapper = entity.mapper if is_mapper else getattr(target, "__mapper__", None)
@@ -210,7 +219,9 @@ class RelationshipProperty(InspectedRelationship):
                 f" foreign keys only; else relate both classes to {found}, which makes it an association object."
             )
         far = self._side(self._mapper) if view is None else Side((view.selectable,), {}, {})
-        primaryjoin = self._expression(self.primaryjoin_argument, far)
+        primaryjoin: Any = self._expression(self.primaryjoin_argument, far)
+        if view is not None and primaryjoin is not None:
+            primaryjoin = about_rows_in_join(primaryjoin, view, self.parent.tables)
         near_half = without_marks(primaryjoin)
         if view is None and self.viewonly and secondary is None and near_half.is_about_both:
             # one column stands on both sides: the far one is that of an alias

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
@@ -172,6 +172,7 @@ class RelationshipSQL:
         if between:
             select = select.select_from(*between.values())
             own.extend(between.values())
+            conditions = [self.said_between(condition, between) for condition in conditions]
         # the statement around it may have the related table too, and rows of its own in mind
         select = select.correlate_except(*own)
         return Exists(select.where(*self.conditions(_Said(near), far, secondary, between), *conditions))
@@ -181,6 +182,32 @@ class RelationshipSQL:
     def aliases_between(self) -> dict[Any, Any]:
         """Return the tables of neither side that the condition is about, each with an alias that stands for it."""
         return {table: table.alias() for table in self._property.condition.between}
+
+    def sources_between(self, present: Iterable[FromClause]) -> dict[Any, Any]:
+        """Return the same for a join of the user's: the alias that the relationship leads to stands for itself where it is not joined yet.
+
+        :param present: what is in FROM.
+        """
+        source = self._property.source
+        found = self.aliases_between()
+        if source in found and not any(part is source for element in present for part in element.from_objects()):
+            found[source] = source
+        return found
+
+    def said_between(self, criterion: ColumnElement[Any], between: Mapping[Any, Any]) -> ColumnElement[Any]:
+        """Return a criterion on the alias that the relationship leads to as it is about what stands for that.
+
+        :param between: what stands for the tables of neither side.
+        """
+        source = self._property.source
+        if source is None or between.get(source, source) is source:
+            return criterion
+
+        def replace(node: ClauseElement) -> ClauseElement | None:
+            column: Any = node
+            return between[source].c[str(column.key)] if getattr(node, "table", None) is source else None
+
+        return rewritten(criterion, replace, keep_own=True)
 
     def aliases(self) -> dict[Any, Any]:
         """Return the secondary table and those of neither side, each with an alias that stands for it."""
@@ -224,7 +251,10 @@ class RelationshipSQL:
                 same = [parent.column(column) == target.column(column) for column in condition.same]
                 for column, far in condition.chosen:
                     chosen = between[column.table].c[str(column.key)] if column.table in between else column
-                    same.append(chosen == target.column(far))
+                    own = target.column(far)
+                    # of the alias itself, which needs no row of the class beside it
+                    if chosen is not own:
+                        same.append(chosen == own)
                 on = self._adapted(condition.on, parent, target, None, between)
                 return (and_(on, *same),) if same else (on,)
             return (and_(*(parent.column(own) == target.column(far) for own, far in condition.pairs)),)
@@ -306,11 +336,14 @@ class RelationshipSQL:
                 target_of(prop, target)
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
-            between = between if between is not None else self.aliases_between()
+            if between is None:
+                # joined as the alias that the relationship leads to
+                itself = prop.source is not None and there.selectable is prop.source
+                between = {**self.aliases_between(), prop.source: prop.source} if itself else self.aliases_between()
             (condition,) = self.conditions(near, there, None, between)
             for table in between.values() if onclause is None else ():
                 # inside the right side, so that an outer join leaves all of it out
-                right = right.join(table, literal_column("1 = 1"))
+                right = right.join(table, literal_column("1 = 1")) if table is not right else right
             chosen = onclause if onclause is not None else condition
             return [(left, right, and_(chosen, *there.own_criteria, *criteria))]
         secondary = between[prop.secondary] if between is not None else prop.secondary.alias()
@@ -342,8 +375,8 @@ class RelationshipSQL:
     def within(self, attribute: RelationshipAttribute, sources: Sequence[Any], froms: Sequence[FromClause]) -> Any:
         """Return the relationship, or a view of it between what a statement is about; see :func:`ends_within`."""
         start, target = ends_within(self._property, attribute.parent, None, sources, froms)
-        is_itself = start is attribute.parent and target is None
-        return attribute if is_itself else ViewRelationship(attribute, start, target)
+        is_itself = start is attribute.parent and target is None and self._property.source is None
+        return attribute if is_itself else ViewRelationship(attribute, start, target, (), froms)
 
     def starting_at(self, attribute: RelationshipAttribute, view: EntityView) -> ViewRelationship:
         """Return the relationship starting from a view of its class."""

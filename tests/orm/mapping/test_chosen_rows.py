@@ -22,7 +22,9 @@ from flask_uow import (
     aliased,
     and_,
     class_mapper,
+    exists,
     func,
+    join,
     joinedload,
     mapped_column,
     mapper,
@@ -222,6 +224,8 @@ def test_a_relationship_of_a_class_to_an_alias_of_itself(engine: Engine) -> None
         nodes = session.query(tree).order_by(tree.id).all()
         assert [[leaf.id for leaf in node.leaves] for node in nodes] == [[3, 5], [], [], [], []]
         assert session.query(Node.id).filter(tree.leaves.any()).all() == [(1,)]
+        assert session.query(Node.id).filter(tree.leaves.any(child.id == 4)).all() == []
+        assert session.query(Node.id, child.id).join(tree.leaves).order_by(child.id).all() == [(1, 3), (1, 5)]
 
 
 def test_a_secondary_table_does_not_go_with_chosen_rows(engine: Engine) -> None:
@@ -266,3 +270,149 @@ def test_what_is_written_has_to_be_a_column_of_the_class(engine: Engine) -> None
             registry.configure()
     finally:
         registry.dispose()
+
+
+# -- the alias that a relationship leads to, in a query
+
+
+class Depots:
+    """Depots with trucks, of which each has two parkers at most; the relationship leads to these."""
+
+    def __init__(self, engine: Engine) -> None:
+        class Base(DeclarativeBase):
+            pass
+
+        class Depot(Base):
+            __tablename__ = "depot"
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        class Truck(Base):
+            __tablename__ = "truck"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            depot_id: Mapped[int] = mapped_column(ForeignKey("depot.id"))
+
+        place = func.row_number().over(order_by=Truck.id, partition_by=Truck.depot_id).label("place")
+        self.numbered = select(Truck, place).subquery()
+        self.Depot: Any = Depot
+        self.Truck: Any = Truck
+        self.parked: Any = aliased(Truck, self.numbered)
+        condition = and_(self.parked.depot_id == Depot.id, self.numbered.c.place < 3)
+        self.Depot.first_two = relationship(self.parked, primaryjoin=condition, viewonly=True, order_by=Truck.id)
+        Base.metadata.create_all(engine)
+        self.session = Session(engine)
+        self.session.add_all([Depot(id=1), Depot(id=2), Depot(id=3)])
+        self.session.flush()
+        # the odd ones are in depot 1, the even ones in depot 2
+        self.session.add_all(Truck(id=number, depot_id=2 - number % 2) for number in range(1, 7))
+        self.session.commit()
+
+
+@pytest.fixture
+def depots(engine: Engine) -> Iterator[Depots]:
+    made = Depots(engine)
+    yield made
+    made.session.close()
+
+
+def test_a_join_along_the_relationship_brings_in_its_alias_and_the_class(depots: Depots) -> None:
+    Depot, Truck, parked, session = depots.Depot, depots.Truck, depots.parked, depots.session
+    pairs = [(1, 1), (1, 3), (2, 2), (2, 4)]
+    other = aliased(Depot)
+    for start, far in ((Depot, parked), (Depot, Truck), (other, parked), (other, Truck)):
+        statement = select(start.id, far.id).join(start.first_two).order_by(start.id, far.id)
+        assert session.execute(statement).all() == pairs
+        assert session.query(start.id, far.id).join(start.first_two).order_by(start.id, far.id).all() == pairs
+        outer = select(start.id, far.id).outerjoin(start.first_two).order_by(start.id, far.id)
+        assert session.execute(outer).all() == [*pairs, (3, None)]
+        assert session.execute(select(start.id).join(start.first_two).where(far.id == 3)).all() == [(1,)]
+        assert session.execute(select(start.id).join(start.first_two.and_(far.id == 4))).all() == [(2,)]
+    named = select(Depot.id, parked.id).join(parked, Depot.first_two).order_by(parked.id)
+    assert session.execute(named).all() == sorted(pairs, key=lambda pair: pair[1])
+    assert session.execute(select(Depot.id).join(Depot.first_two.of_type(parked)).where(parked.id > 3)).all() == [(2,)]
+    assert session.execute(select(Depot.id).join(Depot.first_two).where(depots.numbered.c.place == 2)).all() == [
+        (1,),
+        (2,),
+    ]
+    third = aliased(Depot)
+    crossed = select(Depot.id, third.id).join(Depot.first_two).join(third, third.id != Depot.id)
+    crossed = crossed.join(third.first_two.of_type(aliased(Truck)))
+    assert session.execute(crossed.where(parked.id == 1)).all() == [(1, 2), (1, 2)]
+
+
+def test_criteria_of_any_and_of_options_may_name_the_alias(depots: Depots) -> None:
+    Depot, parked, session = depots.Depot, depots.parked, depots.session
+    for criterion in (
+        parked.id > 3,
+        depots.Truck.id > 3,
+        and_(parked.id > 2, depots.numbered.c.place == 2, parked.id != 3),
+    ):
+        assert session.execute(select(Depot.id).where(Depot.first_two.any(criterion))).all() == [(2,)]
+        assert session.execute(select(Depot.id).where(Depot.first_two.of_type(parked).any(parked.id > 3))).all() == [
+            (2,)
+        ]
+        for option in (joinedload, selectinload, subqueryload):
+            session.expunge_all()
+            statement = select(Depot).options(option(Depot.first_two.and_(criterion))).order_by(Depot.id)
+            found = session.scalars(statement).unique().all()
+            assert [[truck.id for truck in depot.first_two] for depot in found] == [[], [4], []]
+    # the alias is in the statement around it, too
+    around = select(parked.id).where(exists(select(Depot.id).where(Depot.first_two.any(parked.id == 4))))
+    assert len(session.execute(around).all()) == 6
+
+
+@pytest.mark.parametrize("is_given", ["the join's columns", "the classes' attributes"])
+def test_a_relationship_leads_to_an_alias_of_a_join(engine: Engine, is_given: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Order(Base):
+        __tablename__ = "order"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
+
+    class Item(Base):
+        __tablename__ = "item"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Stock(Base):
+        __tablename__ = "stock"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+        shelf_id: Mapped[int] = mapped_column(ForeignKey("shelf.id"))
+
+    class Shelf(Base):
+        __tablename__ = "shelf"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        height: Mapped[int]
+
+    there = join(Item, Stock, Stock.item_id == Item.id).join(Shelf, Shelf.id == Stock.shelf_id)
+    in_stock: Any = aliased(Item, there, flat=True)
+    order: Any = Order
+    if is_given == "the join's columns":
+        order.item = relationship(in_stock, primaryjoin=Order.item_id == there.c.item_id)
+        high = and_(Order.item_id == there.c.item_id, there.c.shelf_height > 3)
+    else:
+        order.item = relationship(in_stock, primaryjoin=Order.item_id == Item.id)
+        high = and_(Order.item_id == Item.id, Shelf.height > 3)
+    order.high_item = relationship(aliased(Item, there), primaryjoin=high, viewonly=True)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Item(id=1), Item(id=2), Item(id=3), Shelf(id=1, height=1), Shelf(id=2, height=5)])
+        session.flush()
+        session.add_all(
+            [Stock(item_id=1, shelf_id=1), Stock(item_id=2, shelf_id=2), *(Order(id=n, item_id=n) for n in (1, 2, 3))]
+        )
+        session.commit()
+        for option in (None, joinedload, selectinload, subqueryload):
+            session.expunge_all()
+            options = [] if option is None else [option(order.item), option(order.high_item)]
+            found = session.scalars(select(Order).options(*options).order_by(Order.id)).all()
+            assert [getattr(one.item, "id", None) for one in found] == [1, 2, None]
+            assert [getattr(one.high_item, "id", None) for one in found] == [None, 2, None]
+        joined = select(Order.id, in_stock.id).join(order.item).order_by(Order.id)
+        assert session.execute(joined).all() == [(1, 1), (2, 2)]
+        assert session.scalars(select(Order.id).where(order.high_item.has())).all() == [2]
+        new = order(id=9, item=Item(id=9))
+        session.add(new)
+        session.flush()
+        assert new.item_id == 9
