@@ -77,8 +77,8 @@ class Session(ManyRowsSession):
 
     For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``observer``, ``connection_for()``,
     ``autoflush_now()``, ``begin_on()``, ``begin_flush()``, ``name_of_bind()``, ``execute_now()``, ``execute_untold()``, ``load_query()``,
-    ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock``, ``cure_for_threads``, ``router``
-    and ``has_own_hooks``.
+    ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock``, ``cure_for_threads``, ``router``,
+    ``is_closed``, ``closes_for_good`` and ``has_own_hooks``.
     """
 
     def __init__(

@@ -25,6 +25,8 @@ _BEYOND = {
     "Session": [
         "autobegin",
         "batch_loading",
+        "close_resets_only",
+        "execution_options",
         "bind_key_engines",
         "enable_baked_queries",
         "future",
@@ -36,6 +38,7 @@ _BEYOND = {
     "Session.connection": ["**kw", "bind_arguments", "execution_options"],
     "Session.execute": ["bind_arguments", "execution_options"],
     "Session.get_bind": ["bind", "instance"],
+    "Session.merge": ["options"],
     "Session.refresh": ["with_for_update"],
     "Session.scalar": ["bind_arguments", "execution_options"],
     "sessionmaker": ["info"],
