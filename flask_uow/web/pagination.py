@@ -104,9 +104,9 @@ class _Source:
         """Return the number of rows."""
         # an order does not change the number, and costs a sort
         counted = self.statement.order_by(None).subquery()
-        found = self.session.scalar(
-            select(func.count()).select_from(counted), self.params, mapper=_entity_of(self.statement)
-        )
+        statement = select(func.count()).select_from(counted)
+        statement = statement.execution_options(**self.statement.get_execution_options())
+        found = self.session.scalar(statement, self.params, mapper=_entity_of(self.statement))
         assert found is not None
         return found
 

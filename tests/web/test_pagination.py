@@ -22,6 +22,7 @@ from flask_uow import (
     aliased,
     bindparam,
     defer,
+    event,
     func,
     mapped_column,
     select,
@@ -225,6 +226,16 @@ def test_a_query_of_a_model_can_be_paginated(notes: tuple[UnitOfWork, Flask]) ->
     with app.app_context():
         page = db.paginate(Note.query.filter(Note.text > "20").order_by(Note.text.desc()), per_page=2)
         assert (texts(page), page.total) == (["25", "24"], 5)
+
+
+def test_the_options_of_a_statement_count_for_the_number_of_its_rows_too(notes: tuple[UnitOfWork, Flask]) -> None:
+    db, app = notes
+    Note = db.Note  # type: ignore[attr-defined]
+    told: list[object] = []
+    with app.app_context():
+        event.listen(db.session, "do_orm_execute", lambda state: told.append(state.execution_options.get("mark")))
+        db.paginate(db.select(Note).order_by(Note.text).execution_options(mark=1), per_page=2)
+        assert told == [1, 1]
 
 
 def test_pages_of_a_model_with_a_bind_key_are_counted_there(database_uri: str, second_database_uri: str) -> None:

@@ -30,7 +30,7 @@ def with_template(value: Any, annotation: MappedAnnotation | None) -> Any:
     """Return a declaration with what ``Annotated[..., mapped_column(...)]`` says where it says nothing itself."""
     extras = annotation.extras if annotation is not None else ()
     template = next((extra for extra in extras if isinstance(extra, MappedColumn)), None)
-    if template is None or isinstance(value, Column):
+    if template is None or not (value is None or isinstance(value, MappedColumn)):
         return value
     # a copy: the template serves other attributes as well
     return (

@@ -468,7 +468,6 @@ class Mapper(InspectedMapper):
             self._stop_watching = None
         # what was worked out while relationships were missing is out of date
         self.memo.clear()
-        self.hooks.call("mapper_configured", self, self.class_)
 
     def tell_init(self) -> None:
         """Have the constructor of the class tell what listens to it."""

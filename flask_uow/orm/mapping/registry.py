@@ -67,6 +67,9 @@ class Registry:
         self._waiting: list[Any] = []
         # the mappers whose classes know that they are configured
         self._told: set[Any] = set()
+        # those whose listeners know it, and whether listeners are being told
+        self._heard: set[Any] = set()
+        self._is_configuring = False
         self._failed: Exception | None = None
         _registries.add(self)
 
@@ -97,22 +100,35 @@ class Registry:
         if not self._waiting:
             return
         with _lock:
-            for call in before_configured:
-                call()
-            if self._failed is not None:
-                raise InvalidRequestError(f"the mappers cannot be configured: {self._failed}") from self._failed
-            try:
-                new = [mapper for mapper in self.mappers if mapper not in self._told]
-                self._told.update(new)
-                _tell(new, "__declare_first__")
+            if self._is_configuring:
+                # a listener uses what it has added itself
                 self._configure()
-            except Exception as error:
-                # what is half configured must not be gone on with
-                self._failed = error
-                raise
+                return
+            self._is_configuring = True
+            try:
+                new = self._configure_first()
+            finally:
+                self._is_configuring = False
         _tell(new, "__declare_last__")
         for call in after_configured:
             call()
+
+    def _configure_first(self) -> list[Any]:
+        """Configure what waits, and tell those who want to hear it before; return the mappers that did not know of it."""
+        for call in before_configured:
+            call()
+        if self._failed is not None:
+            raise InvalidRequestError(f"the mappers cannot be configured: {self._failed}") from self._failed
+        try:
+            new = [mapper for mapper in self.mappers if mapper not in self._told]
+            self._told.update(new)
+            _tell(new, "__declare_first__")
+            self._configure()
+        except Exception as error:
+            # what is half configured must not be gone on with
+            self._failed = error
+            raise
+        return new
 
     def _configure(self) -> None:
         waiting = self._waiting
@@ -137,6 +153,21 @@ class Registry:
             mapper.finish_configuration()
         self._waiting = []
         mapping_changed()
+        self._tell_configured(waiting)
+
+    def _tell_configured(self, mappers: list[Any]) -> None:
+        """Tell what listens to a mapper, once, that it is configured; it may use the mapper, and add to it."""
+        for mapper in mappers:
+            if mapper not in self._heard:
+                self._heard.add(mapper)
+                try:
+                    mapper.hooks.call("mapper_configured", mapper, mapper.class_)
+                except BaseException:
+                    # the mapping is not what it was to be, and nobody shall use it
+                    self._waiting = mappers
+                    raise
+        if self._waiting:
+            self._configure()
 
     def wait_for(self, mapper: Mapper) -> None:
         """Let a mapper that got another property be configured again."""
@@ -213,6 +244,7 @@ class Registry:
             self.mappers.clear()
             self._classes.clear()
             self._told.clear()
+            self._heard.clear()
             self._waiting = []
             self._failed = None
 

@@ -219,6 +219,17 @@ def test_a_listener_gives_every_statement_the_criteria(session: Session) -> None
     assert session.query(Book).count() == session.query(Book).order_by(Book.id).limit(9).count() == 3
 
 
+def test_a_listener_is_told_the_options_of_a_query_that_is_counted(session: Session) -> None:
+    def filter_deleted(state: Any) -> None:
+        if not state.execution_options.get("with_deleted"):
+            option = with_loader_criteria(SoftDelete, lambda cls: cls.deleted.is_(False))
+            state.statement = state.statement.options(option)
+
+    event.listen(session, "do_orm_execute", filter_deleted)
+    everything = session.query(Book).execution_options(with_deleted=True)
+    assert (session.query(Book).count(), everything.count(), len(everything.all())) == (3, 4, 4)
+
+
 def test_a_select_in_from_has_them_too(session: Session) -> None:
     inner = select(Book.id, Book.title, Book.author_id.label("by")).subquery()
     statement = select(inner.c.title).where(inner.c.id < 9).order_by(inner.c.id).options(present(Book))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -22,6 +22,7 @@ from flask_uow import (
     UniqueConstraint,
     declared_attr,
     mapped_column,
+    select,
 )
 
 
@@ -335,3 +336,37 @@ def test_wrong_arguments_of_a_class_are_refused() -> None:
             "Wrong", (Person,),
             {"__table_args__": (UniqueConstraint("kind"),), "__mapper_args__": {"polymorphic_identity": "w"}},
         )  # fmt: skip
+
+
+def test_methods_of_subclasses_share_a_column_that_an_annotation_describes(engine: Engine) -> None:
+    Text40 = Annotated[str, mapped_column(String(40))]
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Vessel(Base):
+        __tablename__ = "vessel_of_methods"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[Text40]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vessel"}
+
+    def shared(cls: Any) -> Mapped[Text40]:
+        return Vessel.__table__.c.get("crew", mapped_column(String(30)))
+
+    class Tug(Vessel):
+        crew = declared_attr(shared)
+        __mapper_args__ = {"polymorphic_identity": "tug"}
+
+    class Ferry(Vessel):
+        crew = declared_attr(shared)
+        __mapper_args__ = {"polymorphic_identity": "ferry"}
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Tug(crew="a"), Ferry(crew="b")])
+        session.commit()
+        assert [(vessel.kind, vessel.crew) for vessel in session.scalars(select(Vessel).order_by(Vessel.id))] == [
+            ("tug", "a"),
+            ("ferry", "b"),
+        ]
+    assert list(Vessel.__table__.c.keys()) == ["id", "kind", "crew"]

@@ -16,8 +16,10 @@ from flask_uow import (
     Mapped,
     Mapper,
     Session,
+    and_,
     configure_mappers,
     event,
+    foreign,
     func,
     inspect,
     mapped_column,
@@ -211,6 +213,75 @@ def test_mappers_tell_when_they_are_configured() -> None:
         event.remove(Mapper, "after_configured", after)
     assert [call for call in calls if call == "Thing"] == ["Thing"]
     assert calls.index("before") < calls.index("Thing") < len(calls) - 1 - calls[::-1].index("after")
+
+
+def test_what_listens_to_a_mapper_may_use_it_and_add_to_it(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Note(Base):
+        __tablename__ = "note_of_many"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner: Mapped[str]
+        owner_id: Mapped[int]
+
+    class HasNotes:
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    calls: list[str] = []
+
+    @event.listens_for(HasNotes, "mapper_configured", propagate=True)
+    def add_notes(mapper: Mapper, cls: Any) -> None:
+        calls.append(cls.__name__)
+        assert list(mapper.columns.keys()) == ["id"]
+        condition = and_(cls.id == foreign(Note.owner_id), Note.owner == cls.__name__)
+        cls.notes = relationship(Note, primaryjoin=condition, overlaps="notes")
+
+        @event.listens_for(cls.notes, "append")
+        def set_owner(owner: object, note: Note, initiator: object) -> None:
+            note.owner = type(owner).__name__
+
+    class House(HasNotes, Base):
+        __tablename__ = "house_with_notes"
+
+    class Boat(HasNotes, Base):
+        __tablename__ = "boat_with_notes"
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        house, boat = House(notes=[Note(), Note()]), Boat(notes=[Note()])  # type: ignore[call-arg]
+        session.add_all([house, boat])
+        session.commit()
+        assert [(len(each.notes), each.notes[0].owner) for each in (house, boat)] == [(2, "House"), (1, "Boat")]
+
+    class Owner(Base):
+        __tablename__ = "owner_of_boats"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        boat_id: Mapped[int] = mapped_column(ForeignKey("boat_with_notes.id"))
+        boat: Mapped[Boat] = relationship()
+
+    configure_mappers()
+    # once, also where another class refers to it later
+    assert sorted(calls) == ["Boat", "House"]
+
+
+def test_a_listener_that_fails_keeps_the_mapping_from_being_used() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Thing(Base):
+        __tablename__ = "thing_that_fails"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    @event.listens_for(Thing, "mapper_configured")
+    def fail(mapper: Mapper, cls: type) -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Thing()
+    with pytest.raises(InvalidRequestError, match="the mappers cannot be configured: no"):
+        Base.registry.configure()
+    Base.registry.dispose()
 
 
 # -- Sessions
