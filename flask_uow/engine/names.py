@@ -57,6 +57,9 @@ class TwinNames(tuple[str, ...]):
         :param name: the column's name.
         """
         called = [number for number, element in enumerate(self.elements) if name_of(element) == name]
+        if not called:
+            labels = ((number, _labelled(element)) for number, element in enumerate(self.elements))
+            return [number for number, inner in labels if inner is not None and _is_same(column, inner)]
         same = [number for number in called if _is_same(column, self.elements[number])]
         return same or called
 
@@ -74,6 +77,8 @@ def names_of(names: Sequence[str], elements: Sequence[object]) -> tuple[str, ...
     is_plain = len(set(names)) == len(names) and all(
         given is None or given == name for given, name in zip(own, names, strict=True)
     )
+    # a column under another name stands for itself, too
+    is_plain = is_plain and not any(_labelled(element) is not None for element in elements)
     return tuple(names) if is_plain else TwinNames.of(names, elements)
 
 
@@ -91,6 +96,14 @@ def name_of(column: ColumnChoice) -> str | None:
         return getattr(column, "entity_name", None) or getattr(column, "__name__", None)
     name = key_of_item(column) or getattr(column, "name", None)
     return name if isinstance(name, str) else None
+
+
+def _labelled(element: Any) -> Any:
+    """Return the column that a label gives another name; None for everything else."""
+    if getattr(element, "__visit_name__", None) != "label":
+        return None
+    inner = _plain(element.element)
+    return element.element if inner.__visit_name__ == "column" and inner.name != element.name else None
 
 
 def _is_same(column: object, element: object) -> bool:

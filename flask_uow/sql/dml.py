@@ -226,6 +226,7 @@ class Insert(InsertTypes):
     """``INSERT INTO table``; without values it takes them, all columns, at execution.
 
     :ivar value_rows: the rows of VALUES, as pairs of a column and its value.
+    :ivar is_list: True where they were given as a list, be it of one.
     :ivar fixed_pairs: such pairs that every row has.
     :ivar source_select: the SELECT whose rows are inserted, or None.
     :ivar source_columns: the columns that it fills.
@@ -241,6 +242,7 @@ class Insert(InsertTypes):
         "source_columns",
         "has_source_defaults",
         "is_inline",
+        "is_list",
         "is_sorted",
     )
     __visit_name__ = "insert"
@@ -254,6 +256,7 @@ class Insert(InsertTypes):
         self.conflict: OnConflict | None = None
         self._excluded = Excluded(self.table, "excluded")
         self.is_inline = False
+        self.is_list = False
         self.is_sorted = False
         self.has_source_defaults = False
 
@@ -287,18 +290,29 @@ class Insert(InsertTypes):
     def values(self, *rows: Any, **columns: Any) -> Self:
         """Return the statement with one row (a mapping, or keywords) or several (a list of mappings).
 
-        :raises ArgumentError: for a column that the table does not have, or rows with different columns.
+        One row more says more of the row that is there, a list more adds its rows.
+
+        :raises ArgumentError: for a column that the table does not have, rows with different columns, or one row besides a list.
         """
         given: list[Mapping[Any, Any]] = []
         for row in rows:
             given.extend(self._rows_of(row))
         if columns:
-            given.append(columns)
+            given.append({**(given.pop() if len(given) == 1 and not _is_list(rows[0]) else {}), **columns})
         if rows and not given:
             raise ArgumentError(
                 "values() got a list without rows. Leave the statement out where there is none; values({}) is a row of defaults."
             )
         clone = self._clone()
+        clone.is_list = len(given) > 1 or any(map(_is_list, rows))
+        if self.value_rows and clone.is_list != self.is_list:
+            raise ArgumentError(
+                "values() got one row here and a list of rows there. Call it with one list of all rows, or with parts of one row."
+            )
+        if self.value_rows and not clone.is_list:
+            said = (*self.value_rows[0], *self._pairs(given[0]))
+            clone.value_rows = (tuple({id(column): (column, value) for column, value in said}.values()),)
+            return clone
         clone.value_rows = _in_one_order((*self.value_rows, *((*self.fixed_pairs, *self._pairs(row)) for row in given)))
         return clone
 
@@ -448,6 +462,11 @@ class Insert(InsertTypes):
             self.table, len(self.value_rows), rows, self.source_select, self.source_columns, self.conflict, self.is_inline,
             self.has_source_defaults, self._returned(),
         )  # fmt: skip
+
+
+def _is_list(row: object) -> bool:
+    """Return True for an argument of ``values()`` that is a list of rows, not the values of one."""
+    return isinstance(row, (list, tuple)) and bool(row) and isinstance(row[0], (Mapping, list, tuple))
 
 
 def _in_one_order(rows: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.coercion import coerce_value
+from flask_uow.sql.dml import Delete, Insert, Update
 from flask_uow.sql.expressions import BindParameter, ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement
 from flask_uow.sql.select_base import SelectBase
@@ -56,6 +57,18 @@ class TableClause(FromClause):
     @property
     def description(self) -> str:
         return f"table {self.fullname!r}"
+
+    def insert(self) -> Insert:
+        """Return ``INSERT INTO`` this table."""
+        return Insert(self)
+
+    def update(self) -> Update:
+        """Return ``UPDATE`` of this table."""
+        return Update(self)
+
+    def delete(self) -> Delete:
+        """Return ``DELETE FROM`` this table."""
+        return Delete(self)
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.schema, self.name)

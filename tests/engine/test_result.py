@@ -29,6 +29,7 @@ from flask_uow.sql import (
     MetaData,
     String,
     Table,
+    func,
     literal,
     literal_column,
     select,
@@ -563,3 +564,21 @@ def test_text_among_the_columns_may_stand_for_several(engine: Engine) -> None:
             "id",
             "day",
         ]
+
+
+def test_a_column_under_another_name_stands_for_itself(engine: Engine) -> None:
+    thing = Table("thing", MetaData(), Column("id", Integer, primary_key=True), Column("name", String))
+    thing.create(engine)
+    with engine.begin() as connection:
+        connection.execute(thing.insert(), {"id": 1, "name": "a"})
+        row = connection.execute(
+            select(thing.c.id.label("number"), thing.c.name, func.lower(thing.c.name).label("low"))
+        ).one()
+        assert (row._mapping[thing.c.id], row._mapping["number"], row._mapping[thing.c.name]) == (1, 1, "a")
+        assert thing.c.id in row._mapping
+        assert "id" not in row._mapping
+        with pytest.raises(KeyError, match="number, name, low"):
+            _ = row._mapping["id"]
+        twice = connection.execute(select(thing.c.id.label("one"), thing.c.id.label("two"))).one()
+        with pytest.raises(InvalidRequestError, match="several columns 'id'"):
+            _ = twice._mapping[thing.c.id]

@@ -14,6 +14,7 @@ from psycopg2.extras import Json
 
 from flask_uow import (
     ARRAY,
+    ArgumentError,
     Column,
     CompileError,
     Connection,
@@ -282,3 +283,19 @@ def test_many_values_of_a_type_of_the_database_s_own_go_like_one(
             item.value = value
         session.commit()
         assert [item.value for item in items] == values[::-1]
+
+
+def test_processors_of_a_type_that_is_made_of_another_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"override process_result_value\(value, dialect\)"):
+
+        class Upper(String):
+            def result_processor(self, dialect: Any, coltype: object) -> Any:
+                return str.upper
+
+    with pytest.raises(ArgumentError, match=r"override process_bind_param\(value, dialect\)"):
+
+        class Doubled(TypeDecorator):
+            impl = Integer
+
+            def bind_processor(self, dialect: Any) -> Any:
+                return lambda value: value * 2

@@ -17,10 +17,12 @@ from flask_uow.sql import (
     String,
     Table,
     bindparam,
+    column,
     delete,
     func,
     insert,
     select,
+    table,
     update,
 )
 from tests.sql.conftest import item, person
@@ -263,3 +265,29 @@ def test_a_list_of_parameters_needs_criteria(connection: Connection, rows: Any) 
         with pytest.raises(ArgumentError, match="has no WHERE"):
             connection.execute(statement, rows)
     assert connection.scalars(select(c.a)).all() == before
+
+
+def test_values_called_again_says_more_of_the_row_or_adds_to_the_list(connection: Connection) -> None:
+    builder = insert(person).values(name="one", a=1)
+    assert connection.execute(builder.values(b=5).values({c.name: "other"})).rowcount == 1
+    assert connection.execute(insert(person).values({"a": 8}, name="both")).rowcount == 1
+    several = insert(person).values([{"name": "x"}]).values([{"name": "y"}, {"name": "z"}])
+    assert connection.execute(several).rowcount == 3
+    rows = connection.execute(select(c.name, c.a, c.b).where(c.id > 2).order_by(c.id)).all()
+    assert rows == [("other", 1, 5), ("both", 8, None), ("x", None, None), ("y", None, None), ("z", None, None)]
+    for mixed in (
+        lambda: builder.values([{"name": "x"}]),
+        lambda: several.values(name="x"),
+        lambda: insert(person).values([{"name": "x"}], a=1),
+    ):
+        with pytest.raises(ArgumentError, match=r"one list of all rows|same columns"):
+            mixed()
+
+
+def test_a_table_by_its_name_is_written_like_another(connection: Connection) -> None:
+    by_name = table("person", column("id"), column("name"))
+    connection.execute(by_name.insert().values(id=77, name="new"))
+    connection.execute(by_name.update().where(by_name.c.id == 77).values(name="newer"))
+    assert connection.scalar(by_name.select().where(by_name.c.id == 77).with_only_columns(by_name.c.name)) == "newer"
+    connection.execute(by_name.delete().where(by_name.c.id == 77))
+    assert connection.execute(by_name.select().where(by_name.c.id == 77)).first() is None

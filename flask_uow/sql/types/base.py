@@ -58,6 +58,12 @@ class TypeEngine(Generic[T]):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         own = vars(cls)
+        for name, way in (("bind_processor", "process_bind_param"), ("result_processor", "process_result_value")):
+            if name in own and not any(hasattr(base, name) for base in cls.__bases__) and "get_col_spec" not in own:
+                raise ArgumentError(
+                    f"{cls.__name__} overrides {name}(), which is asked for of types that derive from UserDefinedType only. Derive it from"
+                    f" TypeDecorator, with impl = the type that it is made of, and override {way}(value, dialect)."
+                )
         if any(getattr(cls, n) is not getattr(TypeEngine, n) for n in ("bind_expression", "column_expression")):
             expressing.are_there = True
         if own.get("comparator_factory") is not None:
