@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.entity import EntityView
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["about_rows_in_join", "chosen_by"]
 
 
-def about_rows_in_join(condition: ClauseElement, view: EntityView, near: Collection[object]) -> ClauseElement:
+def about_rows_in_join(condition: ClauseElement | None, view: EntityView | None, near: Collection[object]) -> Any:
     """Return a condition on the tables of a join as one on the alias of a class that is selected from the join.
 
-    :param view: the view of the alias, or of another one, of which nothing is replaced.
+    :param view: the view of the alias; where there is none, or it is that of another source, nothing is replaced.
     :param near: the tables of the parent, which are meant themselves.
     """
-    if view.join_of is None:
+    if condition is None or view is None or view.join_of is None:
         return condition
     here = {column: view.selectable.c[key] for key, column in view.join_of.c.items() if column.table not in near}
     return rewritten(

@@ -219,9 +219,7 @@ class RelationshipProperty(InspectedRelationship):
                 f" foreign keys only; else relate both classes to {found}, which makes it an association object."
             )
         far = self._side(self._mapper) if view is None else Side((view.selectable,), {}, {})
-        primaryjoin: Any = self._expression(self.primaryjoin_argument, far)
-        if view is not None and primaryjoin is not None:
-            primaryjoin = about_rows_in_join(primaryjoin, view, self.parent.tables)
+        primaryjoin = about_rows_in_join(self._expression(self.primaryjoin_argument, far), view, self.parent.tables)
         near_half = without_marks(primaryjoin)
         if view is None and self.viewonly and secondary is None and near_half.is_about_both:
             # one column stands on both sides: the far one is that of an alias
