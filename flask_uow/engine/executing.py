@@ -15,7 +15,8 @@ from flask_uow.engine.rows import Row
 from flask_uow.engine.streamed import StreamedRowResult, stream_result
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
-from flask_uow.sql.dml import DMLStatement, Insert
+from flask_uow.sql.dml import Insert
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.nodes import Executable
 from flask_uow.sql.text import TextClause, text

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.query import Query
     from flask_uow.orm.session.session import Session
     from flask_uow.orm.session.transaction import SessionTransaction
-    from flask_uow.sql.dml import DMLStatement
+    from flask_uow.sql.dml_statement import DMLStatement
 
 __all__ = [
     "EXT_CONTINUE",

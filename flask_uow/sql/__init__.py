@@ -2,7 +2,7 @@
 
 In reading order: types, nodes, operators, column_operators, expressions, coercion, parts, operations, constructors, windows, functions, custom,
 arrays, column_collection, selectable, words, select_base, rewriting, sourced, froms, entities, describing, for_update, text, worded_select,
-select, conflicts, dml, sequences, naming, options, constraints, exclusion, indexes, columns, ddl, schema, compiler.
+select, conflicts, dml_statement, dml, sequences, naming, options, constraints, exclusion, indexes, columns, ddl, schema, compiler.
 """
 
 from typing import TYPE_CHECKING

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from flask_uow.sql.dml import DMLStatement
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import columns_of, rewritten

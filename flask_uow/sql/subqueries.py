@@ -12,7 +12,7 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import Alias, FromClause, base_column
 
 if TYPE_CHECKING:
-    from flask_uow.sql.dml import DMLStatement
+    from flask_uow.sql.dml_statement import DMLStatement
     from flask_uow.sql.select_base import SelectBase
 
 __all__ = ["CTE", "Lateral", "Subquery"]

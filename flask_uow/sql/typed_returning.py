@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, overload
 
-from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.dml import Delete, Insert, Update
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, Item, ReturnsRows, TP_co
 
 __all__ = ["DeleteTypes", "InsertTypes", "UpdateTypes"]

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from flask_uow.sql.constraints import Constraint, UniqueConstraint
     from flask_uow.sql.constructors import Case
     from flask_uow.sql.ddl import AddConstraint, CommentOn, CreateSchema, CreateSequence, DropConstraint, DropSchema
-    from flask_uow.sql.dml import DMLStatement, Insert
+    from flask_uow.sql.dml import Insert
+    from flask_uow.sql.dml_statement import DMLStatement
     from flask_uow.sql.exclusion import ExcludeConstraint
     from flask_uow.sql.expressions import BinaryExpression, ColumnElement
     from flask_uow.sql.extract import Extract

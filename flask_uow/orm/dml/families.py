@@ -13,7 +13,8 @@ from flask_uow.exc import InvalidRequestError, NoReferencedColumnError, NoRefere
 from flask_uow.orm.dml.bulk import mapping_defaults, transaction_of
 from flask_uow.orm.mapping.inheritance import constant
 from flask_uow.sql.constructors import tuple_
-from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.dml import Delete, Insert, Update
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.foreign_keys import ForeignKey
 from flask_uow.sql.operations import and_

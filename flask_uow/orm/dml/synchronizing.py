@@ -32,7 +32,8 @@ from flask_uow.orm.loading.results import gives_bundles, results_of
 from flask_uow.orm.loading.run import QueryRun
 from flask_uow.orm.state.expiry import expire_all, expire_changed
 from flask_uow.sql.compiler import compile_statement
-from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.dml import Delete, Insert, Update
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.value_errors import check_list
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.state.siblings import BATCH_SIZE
-from flask_uow.sql.dml import DMLStatement, Insert, Update
+from flask_uow.sql.dml import Insert, Update
+from flask_uow.sql.dml_statement import DMLStatement
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection

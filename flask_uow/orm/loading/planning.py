@@ -36,7 +36,7 @@ from flask_uow.sql.selectable import Alias, FromClause, Join
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.sql.dml import DMLStatement
+    from flask_uow.sql.dml_statement import DMLStatement
     from flask_uow.sql.select_base import SelectBase
 
 __all__ = [

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.execution import ExecutingSession
-    from flask_uow.sql.dml import DMLStatement
+    from flask_uow.sql.dml_statement import DMLStatement
 
 __all__ = [
     "ResultKind",

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from flask_uow.engine import Result
     from flask_uow.orm.query.query import Query
     from flask_uow.orm.session.session import Session
-    from flask_uow.sql.dml import DMLStatement
+    from flask_uow.sql.dml_statement import DMLStatement
 
 __all__ = ["BulkContext"]
 

@@ -39,7 +39,7 @@ from flask_uow.orm.session.orm_execute import told_of
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.orm.state.instance_state import InstanceState
-from flask_uow.sql.dml import DMLStatement
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.select import Select

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.dml import Delete, Insert, Update
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.select_base import SelectBase
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask_uow.sql.dml import DMLStatement
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.expressions import LiteralColumn
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.functions import FunctionElement

@@ -14,7 +14,7 @@ from flask_uow.engine.replicas import NoReplica, ReplicaReader
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.session.moving import forget_what_was_read
 from flask_uow.orm.session.reads import only_reads
-from flask_uow.sql.dml import DMLStatement
+from flask_uow.sql.dml_statement import DMLStatement
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection, Engine

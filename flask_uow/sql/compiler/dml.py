@@ -8,7 +8,8 @@ from flask_uow.exc import CompileError
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.compiler.compiled import ResultColumn, Slot
 from flask_uow.sql.conflicts import Excluded, OnConflict
-from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.dml import Delete, Insert, Update
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.froms import collect_froms
 
 if TYPE_CHECKING:
