@@ -1,4 +1,4 @@
-"""What INSERT, UPDATE and DELETE have in common: a table, RETURNING, and which of its columns a name or an object means."""
+"""The base of INSERT, UPDATE and DELETE: a table, RETURNING, and which of its columns a name or an object means."""
 
 from __future__ import annotations
 
