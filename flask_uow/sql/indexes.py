@@ -96,7 +96,8 @@ class Index(ForSomeDatabases):
         self.table: Table | None = None
         self.expressions: list[ColumnElement[Any]] = []
         # one of columns knows its table from them; one of names is told it
-        owner: Any = next((table for e in expressions if isinstance(e, ClauseElement) for table in froms_of(e)), None)
+        elements = [e.__clause_element__() if hasattr(e, "__clause_element__") else e for e in expressions]
+        owner: Any = next((table for e in elements if isinstance(e, ClauseElement) for table in froms_of(e)), None)
         if owner is not None:
             self.attach_to(owner)
 

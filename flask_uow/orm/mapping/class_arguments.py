@@ -252,10 +252,12 @@ def check_no_table_arguments(cls: type) -> None:
         )
 
 
-def with_copied_columns(options: dict[str, Any], copies: Mapping[Any, Column[Any]]) -> dict[str, Any]:
-    """Return options of a mapper in which a mixin's columns are those of the class."""
+def with_copied_columns(cls: type, options: dict[str, Any], copies: Mapping[Any, Column[Any]]) -> dict[str, Any]:
+    """Return options of a mapper in which a mixin's columns, and what its methods make, are those of the class."""
+    made = _made.get(cls, {})
 
     def own(value: object) -> Any:
+        value = made.get(value, value) if isinstance(value, declared_attr) else value
         column = value.column if isinstance(value, MappedColumn) else value
         return copies.get(column, value) if isinstance(column, Column) else value
 

@@ -48,6 +48,9 @@ class DeclarativeMeta(type):
         # a base of the user's own, which has this metaclass and a registry, and derives from nothing here
         own: Any = cls
         if not issubclass(cls, DeclaredClass) and not body.get("__abstract__") and hasattr(cls, "registry"):
+            constructor = getattr(own.registry, "constructor", None)
+            if constructor is not None and own.__init__ is object.__init__:
+                own.__init__ = constructor
             map_declared(own, own.registry)
 
     def __setattr__(cls, name: str, value: object) -> None:

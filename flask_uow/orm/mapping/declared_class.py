@@ -158,7 +158,7 @@ class _Declared:
         found = table.c.get(column.name) if table is not None else None
         if found is None:
             self.columns.append((name, column))
-            if column.name != name or is_shared:
+            if name not in (column.name, column.key) or column.name != column.key or is_shared:
                 self.properties[name] = column
         elif name != column.name:
             # the column under another name
@@ -222,7 +222,8 @@ def _map_class(
             _refuse_table_of(
                 parent, cls, tablename, table_options.get("schema", getattr(cls, "metadata", registry.metadata).schema)
             )
-        table = cls.__table__ = Table(
+        make_table = getattr(cls, "__table_cls__", Table)
+        table = cls.__table__ = make_table(
             tablename, getattr(cls, "metadata", registry.metadata), *own_columns, *items, **table_options
         )
     elif shared is not None and parent is not None:
@@ -240,7 +241,7 @@ def _map_class(
     if shared is not None:
         # the table has columns of sibling classes as well, whose attributes are not this one's
         options.setdefault("include_properties", [column.name for _, column in columns])
-    made = Mapper(cls, table, declared.properties, registry=registry, **with_copied_columns(options, copies))
+    made = Mapper(cls, table, declared.properties, registry=registry, **with_copied_columns(cls, options, copies))
     made.concrete_discriminator = discriminator
 
 
@@ -269,6 +270,9 @@ def _read(
             value.field.check_unused(owner, isinstance(value, MappedColumn))
         if isinstance(value, RelationshipProperty):
             declared.properties[name] = complete_relationship(owner, value, annotation, registry)
+        elif isinstance(value, Column) and value.table is not None:
+            # of a join that the class is mapped to, say
+            declared.properties[name] = value
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
             value = with_template(value, annotation)
             column = complete_column(owner, name, value, annotation, cls, registry)
@@ -457,6 +461,9 @@ def _declarations(
                 found[name] = (value, _returned(value, base, name, local_names))
             elif isinstance(value, DECLARATIONS):
                 found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls, copies), None)
+            else:
+                # a method or a plain value, in place of what a mixin says of the name
+                found.pop(name, None)
     if methods:
         _ask_methods(cls, found, registry)
     return found

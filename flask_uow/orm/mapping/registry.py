@@ -10,6 +10,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
@@ -200,6 +201,15 @@ class Registry:
         table = self._table(name)
         if table is not None:
             return table
+        in_schema = {
+            key[len(name) + 1 :]: table
+            for metadata in self._metadatas()
+            for key, table in metadata.tables.items()
+            if key.startswith(f"{name}.")
+        }
+        if in_schema:
+            # the first part of a table's name, as texts have it: "shop.page.c.id"
+            return SimpleNamespace(**in_schema)
         hint = did_you_mean(name, [*self._classes, *self.metadata.tables])
         raise ArgumentError(
             f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use."
@@ -250,12 +260,11 @@ class Registry:
 
 
 def _tell(mappers: list[Any], name: str) -> None:
-    """Call a class method of the classes, or of their mixins and abstract bases, that wait for the mappers to be configured."""
+    """Call a class method of the classes that have it; those that inherit it from a mapped class are told as well."""
     for mapper in mappers:
-        bases = mapper.class_.__mro__
-        parents = mapper.inherits.class_.__mro__ if mapper.inherits is not None else ()
-        if any(name in vars(base) for base in bases if base not in parents):
-            getattr(mapper.class_, name)()
+        method = getattr(mapper.class_, name, None)
+        if method is not None:
+            method()
 
 
 def every_mapper() -> list[Any]:

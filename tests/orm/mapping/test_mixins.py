@@ -25,7 +25,9 @@ from flask_uow import (
     column_property,
     configure_mappers,
     declared_attr,
+    func,
     hybrid_property,
+    join,
     mapped_column,
     registry,
     relationship,
@@ -290,3 +292,159 @@ def test_a_table_is_named_without_the_schema_of_its_metadata() -> None:
     )
     configure_mappers()
     assert Page.tags.property.secondary is pairs
+
+
+def test_a_class_takes_the_place_of_what_its_mixin_says() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Named:
+        size: Mapped[int] = mapped_column()
+        color = Column(String(10))
+
+        @declared_attr
+        def name(cls) -> Any:
+            return Column(String(10))
+
+    class Page(Named, Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        size = None  # type: ignore[assignment]
+        color = None  # type: ignore[assignment]
+
+        def name(self) -> str:
+            return "page"
+
+    class Line(Page):
+        __tablename__ = "line"
+        id: Mapped[int] = mapped_column(ForeignKey(Page.id), primary_key=True)
+
+    assert Page.__table__.c.keys() == Line.__table__.c.keys() == ["id"]
+    assert (Line().name(), Line.size, Page.color) == ("page", None, None)
+
+
+def test_options_of_a_mapper_may_name_what_a_method_makes() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Kind:
+        @declared_attr
+        def kind(cls) -> Any:
+            return Column(String(10))
+
+        __mapper_args__ = {"polymorphic_on": kind}
+
+    class Page(Kind, Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert Page.__mapper__.polymorphic_on is Page.__table__.c.kind
+
+
+def test_an_attribute_is_called_as_in_its_class_whatever_the_key_of_its_column(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Page(Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        mail = Column(String(10), key="mail_key")
+        other = mapped_column("another", String(10), key="other_key")
+
+    assert list(Page.__mapper__.column_attrs.keys()) == ["id", "mail", "other"]
+    assert Page.__table__.c.keys() == ["id", "mail_key", "other_key"]
+    Base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(Page(mail="m", other="o"))
+            session.commit()
+            assert session.execute(select(Page.mail, Page.other)).one() == ("m", "o")
+            assert session.query(Page).filter_by(mail="m").one().other == "o"
+    finally:
+        Base.metadata.drop_all(engine)
+
+
+def test_a_class_of_a_join_names_columns_of_its_tables(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    pages = Table("page", Base.metadata, Column("id", Integer, primary_key=True), Column("title", String(10)))
+    lines = Table(
+        "line",
+        Base.metadata,
+        Column("id", Integer, primary_key=True),
+        Column("page_id", Integer, ForeignKey(pages.c.id)),
+        Column("text", String(10)),
+    )
+
+    class PageLine(Base):
+        __table__ = join(pages, lines)
+        id = column_property(pages.c.id, lines.c.page_id)
+        line_id = lines.c.id
+
+    Base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(PageLine(title="t", text="x"))  # type: ignore[call-arg]
+            session.commit()
+            found = session.scalars(select(PageLine).where(PageLine.line_id == 1)).one()
+            assert (found.id, found.line_id, found.title, found.text) == (1, 1, "t", "x")  # type: ignore[attr-defined]
+    finally:
+        Base.metadata.drop_all(engine)
+
+
+def test_texts_name_tables_with_their_schema() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Page(Base):
+        __tablename__ = "page"
+        __table_args__ = {"schema": "shop"}
+        id: Mapped[int] = mapped_column(primary_key=True)
+        tags: Mapped[list[Tag]] = relationship(
+            secondary="shop.page_tag",
+            primaryjoin="Page.id == shop.page_tag.c.page_id",
+            secondaryjoin="shop.page_tag.c.tag_id == shop.tag.c.id",
+        )
+
+    class Tag(Base):
+        __tablename__ = "tag"
+        __table_args__ = {"schema": "shop"}
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    pairs = Table(
+        "page_tag",
+        Base.metadata,
+        Column("page_id", ForeignKey(Page.id), primary_key=True),
+        Column("tag_id", ForeignKey(Tag.id), primary_key=True),
+        schema="shop",
+    )
+    configure_mappers()
+    assert Page.tags.property.secondary is pairs
+
+
+def test_a_base_may_make_tables_of_its_own() -> None:
+    class Base(DeclarativeBase):
+        @classmethod
+        def __table_cls__(cls, name: str, *args: Any, **options: Any) -> Table:
+            return Table(f"app_{name}", *args, **options)
+
+    class Page(Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert Page.__table__.name == "app_page"
+
+
+def test_an_index_may_come_after_the_class_and_name_its_attributes() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Page(Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str]
+
+    index = Index("ix_title", Page.title, func.lower(Page.title))
+    assert index in Page.__table__.indexes
+    assert index.columns.keys() == ["title"]
