@@ -1,4 +1,4 @@
-"""Carries a changed primary key on: to the foreign keys that refer to it.
+"""Carries a changed primary key on, or another value that is referred to: to the foreign keys that hold it.
 
 With ``passive_updates`` (the default) the database changes them itself, ON UPDATE CASCADE, and objects in memory are told. Without, the flush
 updates them with one statement for each changed key and column; constraints have to be deferrable for that.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.orm.flush.links import secondary_table
 from flask_uow.orm.flush.settle import move_identity
 from flask_uow.orm.state.keys import identity_values
-from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.dml import Update
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.schema import Column, Table
 
-__all__ = ["Moved", "cascade_key_changes"]
+__all__ = ["Moved", "cascade_key_changes", "referred_to"]
 
 # objects, each with the key that it had
 Moved = list[tuple[Any, tuple[Any, ...]]]
@@ -39,7 +39,7 @@ def cascade_key_changes(session: Session, mapper: Mapper, moved: Moved) -> None:
     for prop, child, pairs in _references(mapper):
         further: Moved = []
         for obj, before in moved:
-            old = _values(mapper, before, [far for _, far in pairs])
+            old = _values(obj, mapper, before, [far for _, far in pairs])
             new = _present_values(obj, [far for _, far in pairs])
             if old is None or old == new:
                 continue
@@ -70,11 +70,27 @@ def _references(mapper: Mapper) -> Iterator[tuple[RelationshipProperty, Mapper, 
             yield prop, child, pairs
 
 
-def _values(mapper: Mapper, before: tuple[Any, ...], names: list[str]) -> tuple[Any, ...] | None:
-    """Return the old values of attributes of the key; None when another attribute is referred to."""
-    if not all(name in mapper.primary_key_names for name in names):
-        return None
-    return tuple(before[mapper.primary_key_names.index(name)] for name in names)
+def _values(obj: MappedObject, mapper: Mapper, before: tuple[Any, ...], names: list[str]) -> tuple[Any, ...] | None:
+    """Return the old values of attributes that are referred to; None when one is not known, or was NULL."""
+    keys = mapper.primary_key_names
+    changes, present = obj.__dict__[STATE].changes or {}, obj.__dict__
+    found = tuple(
+        before[keys.index(name)] if name in keys else changes.get(name, present.get(name, NO_VALUE)) for name in names
+    )
+    return None if any(value is None or value is NO_VALUE for value in found) else found
+
+
+def referred_to(mapper: Mapper) -> frozenset[str]:
+    """Return the attributes that are no part of the primary key and that foreign keys of other rows hold."""
+    mark = ("referred to", len(mapper.registry.mappers))
+    found: frozenset[str] | None = mapper.memo.get(mark)
+    if found is None:
+        names = {far for _, _, pairs in _references(mapper) for _, far in pairs}
+        for prop in mapper.relationships.values():
+            if prop.secondary is not None and not prop.viewonly:
+                names.update(own for own, _ in (prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs))
+        found = mapper.memo[mark] = frozenset(names).difference(mapper.primary_key_names)
+    return found
 
 
 def _present_values(obj: MappedObject, names: list[str]) -> tuple[Any, ...]:
@@ -123,7 +139,7 @@ def _update_secondary(session: Session, mapper: Mapper, prop: RelationshipProper
     table = secondary_table(prop)
     columns = [table.c[name] for _, name in pairs]
     for obj, before in moved:
-        old = _values(mapper, before, [own for own, _ in pairs])
+        old = _values(obj, mapper, before, [own for own, _ in pairs])
         new = _present_values(obj, [own for own, _ in pairs])
         if old is None or old == new:
             continue

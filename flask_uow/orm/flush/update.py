@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import FlushError
-from flask_uow.orm.flush.key_changes import cascade_key_changes
+from flask_uow.orm.flush.key_changes import cascade_key_changes, referred_to
 from flask_uow.orm.flush.keys import note_written
 from flask_uow.orm.flush.settle import move_identity
 from flask_uow.orm.flush.tables import (
@@ -108,6 +108,9 @@ def update_objects(
         if update.moves_key:
             moved = _move_identities(session, mapper, members)
             cascade_key_changes(session, mapper, moved)
+        elif not referred_to(mapper).isdisjoint(names):
+            keys = ((obj, identity_values(obj.__dict__[STATE].row_key)) for obj in members)
+            cascade_key_changes(session, mapper, list(keys))
 
 
 def changed_columns(mapper: Mapper, obj: MappedObject) -> tuple[str, ...]:

@@ -82,14 +82,22 @@ class WorkList:
         self.repeated: list[tuple[Any, RelationshipProperty]] = []
         self.forgotten: list[tuple[Any, RelationshipProperty, Any]] = []
         self._changed_ids: set[int] = set()
-        self._linked: set[tuple[int, RelationshipProperty]] = set()
+        self._linked: dict[tuple[int, RelationshipProperty], Link] = {}
 
     def add_link(self, link: Link) -> bool:
-        """Add a foreign key to be set, or to be cleared unless the child has a link of the relationship already; True when added."""
+        """Add a foreign key to be set, or to be cleared unless the child has a link of the relationship already; True when added.
+
+        One that was to be cleared, since the child has left a collection, is set where the child has come into another one.
+        """
         mark = (id(link.child), link.prop)
-        if link.parent is None and mark in self._linked:
-            return False
-        self._linked.add(mark)
+        present = self._linked.get(mark)
+        if present is not None:
+            if link.parent is None:
+                return False
+            if present.parent is None:
+                present.parent = link.parent
+                return True
+        self._linked[mark] = link
         self.links.setdefault(type(link.child).__mapper__.base_mapper, []).append(link)
         return True
 

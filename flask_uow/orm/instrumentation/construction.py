@@ -6,6 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.orm.state.mutables import take_as_loaded
+from flask_uow.orm.symbols import STATE
+
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
@@ -42,12 +45,18 @@ def telling_load(mapper: Mapper, own: Callable[[Any], Any] | None) -> Callable[[
     :param own: the method that is marked as ``@reconstructor``, or None.
     """
     hooks = mapper.hooks
-    if not hooks.reconstruct_instance:
-        return own
+    tells = bool(hooks.reconstruct_instance)
+    if not tells and own is None:
+        return None
 
     def reconstruct(obj: MappedObject) -> None:
         if own is not None:
             own(obj)
-        hooks.call("reconstruct_instance", mapper, obj)
+        if tells:
+            hooks.call("reconstruct_instance", mapper, obj)
+        state = obj.__dict__[STATE]
+        # what is made of loaded values is no change of the row: nothing is written because something was read
+        if state.changes and state.row_key is not None:
+            take_as_loaded(state, obj)
 
     return reconstruct

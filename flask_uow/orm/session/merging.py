@@ -51,6 +51,7 @@ class _Merge:
 
     :ivar done: the counterparts found so far, by the identity of the given objects, which are kept with them.
     :ivar made: the new counterparts by base mapper and key: the database does not know them yet.
+    :ivar without_init: those that were made here, by id.
     :ivar came_by: the relationships by which objects were reached. Their reverse sides are not copied: they follow by themselves, and
         that of an object which was only made to name a row holds nothing but where it was reached from.
     """
@@ -62,6 +63,7 @@ class _Merge:
         self.done: dict[int, tuple[Any, Any]] = {}
         self.came_by: set[tuple[int, RelationshipProperty]] = set()
         self.made: dict[tuple[Mapper, Any], Any] = {}
+        self.without_init: set[int] = set()
 
     def merge(self, instance: MappedObject) -> Any:
         known = self.done.get(id(instance))
@@ -91,6 +93,9 @@ class _Merge:
             # the side from which the walk came here sets this one as well
             if not self.load or (id(instance), prop.reverse) not in self.came_by:
                 self._copy_relationship(prop, instance, merged)
+        # its __init__ was not called, as that of a loaded object is not
+        if id(merged) in self.without_init and mapper.events.reconstruct is not None:
+            mapper.events.reconstruct(merged)
         return merged
 
     # -- finding the counterpart
@@ -111,6 +116,7 @@ class _Merge:
                 found = session.get(mapper.class_, key, self.options)
         if found is None:
             found = mapper.new_instance()
+            self.without_init.add(id(found))
             session.objects.add(found)
             if identity is not None:
                 self.made[mapper.base_mapper, identity] = found
@@ -135,6 +141,7 @@ class _Merge:
                 " Flush it first, or use load=True."
             )
         merged = mapper.new_instance()
+        self.without_init.add(id(merged))
         own = instance_state(merged)
         own.row_key = state.row_key
         self.session.objects.add(merged)

@@ -25,6 +25,7 @@ __all__ = [
     "find_mutations",
     "record_mutations",
     "remember",
+    "take_as_loaded",
     "take_snapshots",
     "write_composites",
 ]
@@ -61,6 +62,16 @@ def take_snapshots(obj: MappedObject, names: Iterable[str] | None = None) -> Non
     for name, type_ in type(obj).__mapper__.mutable_types:
         if name in values and (names is None or name in names):
             values.setdefault(SNAPSHOTS, {})[name] = type_.copy_value(values[name])
+
+
+def take_as_loaded(state: InstanceState, obj: MappedObject) -> None:
+    """Take the present values of the columns of an object as those that its row has; what has changed about its relationships stays noted."""
+    columns = type(obj).__mapper__.column_attrs
+    changes = {name: old for name, old in (state.changes or {}).items() if name not in columns}
+    state.changes = changes or None
+    if not changes and state.owner is not None:
+        state.owner.modified.pop(state, None)
+    take_snapshots(obj)
 
 
 def copied(type_: TypeEngine[Any], value: object) -> Any:

@@ -11,6 +11,7 @@ from flask_uow import (
     CircularDependencyError,
     Column,
     Engine,
+    FlushError,
     ForeignKey,
     Index,
     Integer,
@@ -475,6 +476,54 @@ def test_children_that_are_not_loaded_follow_a_changed_key(engine: Engine) -> No
 
 
 @pytest.mark.parametrize("passive", [True, False], ids=["passive", "active"])
+@pytest.mark.parametrize("both_sides", [True, False])
+def test_a_changed_value_that_is_no_key_is_carried_to_what_refers_to_it(
+    engine: Engine, passive: bool, both_sides: bool
+) -> None:
+    base = declarative_base()
+    options: dict[str, Any] = {"onupdate": "CASCADE"} if passive else {"deferrable": True, "initially": "DEFERRED"}
+    side: dict[str, Any] = {"back_populates": "country"} if both_sides else {}
+
+    class Country(base):
+        __tablename__ = "country"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        code: Mapped[str] = mapped_column(String(5), unique=True)
+        name: Mapped[str | None]
+        cities: Mapped[list[City]] = relationship(passive_updates=passive, order_by="City.id", **side)
+
+    class City(base):
+        __tablename__ = "city"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        country_code: Mapped[str] = mapped_column(ForeignKey("country.code", **options))
+        if both_sides:
+            country: Mapped[Country] = relationship(back_populates="cities", passive_updates=passive)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        country, other = Country(code="no", cities=[City(), City()]), Country(code="se", cities=[City()])
+        session.add_all([country, other])
+        session.commit()
+        cities = country.cities
+        assert [city.country_code for city in [*cities, other.cities[0]]] == ["no", "no", "se"]
+        country.code = "nor"
+        country.name = "Norge"
+        session.flush()
+        assert [city.country_code for city in [*cities, other.cities[0]]] == ["nor", "nor", "se"]
+        assert not session.dirty
+        session.commit()
+        rows = session.execute("SELECT country_code FROM city ORDER BY id").scalars().all()
+        assert rows == ["nor", "nor", "se"]
+        # in the same flush as a move
+        assert (country.code, cities[0].country_code) == ("nor", "nor")
+        moved = other.cities[0]
+        country.code = "n"
+        country.cities.append(moved)
+        session.commit()
+        assert session.execute("SELECT country_code FROM city ORDER BY id").scalars().all() == ["n", "n", "n"]
+        assert moved.country_code == "n"
+
+
+@pytest.mark.parametrize("passive", [True, False], ids=["passive", "active"])
 def test_the_key_of_a_joined_subclass_changes_with_its_bases(engine: Engine, passive: bool) -> None:
     base = declarative_base()
     options: dict[str, Any] = {"onupdate": "CASCADE"} if passive else {"deferrable": True, "initially": "DEFERRED"}
@@ -800,3 +849,37 @@ def test_an_orphan_that_a_flush_has_deleted_may_be_deleted_again(seats: Any) -> 
     session.delete(badge)
     session.commit()
     assert session.query(Badge).count() == 0
+
+
+def test_a_child_whose_key_has_that_of_its_parent_moves_between_collections_of_one_side(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Shelf(base):
+        __tablename__ = "shelf"
+        name: Mapped[str] = mapped_column(primary_key=True)
+        boxes: Mapped[list[Box]] = relationship(order_by="Box.number")
+
+    class Box(base):
+        __tablename__ = "box"
+        shelf_name: Mapped[str] = mapped_column(ForeignKey("shelf.name"), primary_key=True)
+        number: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        left = Shelf(name="left", boxes=[Box(number=1), Box(number=2)])
+        right = Shelf(name="right", boxes=[Box(number=3)])
+        session.add_all([left, right])
+        session.commit()
+        for taken, given in ((left, right), (right, left)):
+            box = taken.boxes[0]
+            with session.no_autoflush:
+                # whichever shelf is looked at first
+                taken.boxes.remove(box)
+                given.boxes.append(box)
+            session.commit()
+            assert box.shelf_name == given.name
+            assert box in given.boxes
+            assert session.get(Box, (given.name, box.number)) is box
+        with pytest.raises(FlushError, match="is to refer to nothing any more"):
+            right.boxes.clear()
+            session.flush()

@@ -9,6 +9,7 @@ import pytest
 
 from flask_uow import (
     EXT_STOP,
+    JSON,
     Column,
     DeclarativeBase,
     Engine,
@@ -21,9 +22,11 @@ from flask_uow import (
     String,
     Table,
     class_mapper,
+    event,
     mapped_column,
     mapper,
     reconstructor,
+    relationship,
 )
 from flask_uow.orm.mapping.registry import Registry
 
@@ -198,3 +201,100 @@ def test_an_extension_of_a_declarative_class_comes_after_its_reconstructor(engin
         assert session.query(Leaf).one().name == "oak"
     assert order == ["making oak", "own oak", "extension oak"]
     assert class_mapper(Leaf).class_ is Leaf
+
+
+def sheets(engine: Engine) -> tuple[Any, Any]:
+    class Base(DeclarativeBase):
+        pass
+
+    class Sheet(Base):
+        __tablename__ = "sheet"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str]
+        names: Mapped[Any] = mapped_column(JSON(mutable=True), nullable=True)
+        lines: Mapped[list[Line]] = relationship(back_populates="sheet")
+
+        def __init__(self, **values: Any) -> None:
+            super().__init__(**values)
+            self.cache: dict[str, Any] = {}
+
+        @reconstructor
+        def loaded(self) -> None:
+            self.cache = {}
+            self.title = self.title.upper()
+            self.names = [*(self.names or []), "x"]
+
+    class Line(Base):
+        __tablename__ = "line"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        sheet_id: Mapped[int | None] = mapped_column(ForeignKey("sheet.id"))
+        sheet: Mapped[Sheet | None] = relationship(back_populates="lines")
+
+    Base.metadata.create_all(engine)
+    return Sheet, Line
+
+
+def test_what_a_reconstructor_makes_of_loaded_values_is_not_written(engine: Engine) -> None:
+    sheet_class, _ = sheets(engine)
+    with Session(engine) as session:
+        session.add_all([sheet_class(title="a"), sheet_class(title="b")])
+        session.commit()
+    with Session(engine) as session:
+        one = session.get(sheet_class, 1)
+        first, second = session.query(sheet_class).order_by(sheet_class.id).all()
+        assert (one, one.title, second.title, one.names) == (first, "A", "B", ["x"])
+        assert not session.dirty
+        assert not session.is_modified(one)
+        session.commit()
+        assert session.execute("SELECT title FROM sheet ORDER BY id").scalars().all() == ["a", "b"]
+    with Session(engine) as session:
+        one = session.get(sheet_class, 1)
+        # what comes after that is a change
+        one.title = "c"
+        one.names.append("y")
+        session.commit()
+        assert session.execute("SELECT title FROM sheet ORDER BY id").scalars().all() == ["c", "b"]
+        assert one.names == ["x", "y"]
+
+
+def test_what_a_listener_to_load_sets_is_not_written_and_what_it_relates_is(engine: Engine) -> None:
+    sheet_class, line_class = sheets(engine)
+    with Session(engine) as session:
+        session.add(sheet_class(title="a"))
+        session.commit()
+
+    def load(sheet: Any, context: Any) -> None:
+        sheet.title = "heard"
+        line_class(sheet=sheet)
+
+    event.listen(sheet_class, "load", load)
+    with Session(engine) as session:
+        sheet = session.query(sheet_class).one()
+        assert sheet.title == "heard"
+        session.commit()
+        assert session.execute("SELECT title FROM sheet").scalar() == "a"
+        assert session.execute("SELECT sheet_id FROM line").scalars().all() == [1]
+
+
+@pytest.mark.parametrize("load", [True, False])
+def test_a_reconstructor_is_called_for_what_merge_makes(engine: Engine, load: bool) -> None:
+    sheet_class, line_class = sheets(engine)
+    with Session(engine) as session:
+        given = sheet_class(title="a", lines=[line_class()])
+        if not load:
+            session.add(given)
+            session.commit()
+            assert given.lines[0].id == 1
+            assert given.title == "a"
+            session.expunge_all()
+        merged = session.merge(given, load=load)
+        assert merged is not given
+        assert merged.cache == {}
+        # after its values are there
+        assert merged.title == "A"
+        assert len(merged.lines) == 1
+        assert bool(session.dirty) is False
+        session.commit()
+        assert session.execute("SELECT title FROM sheet").scalar() == ("A" if load else "a")
+        again = session.merge(merged)
+        assert again is merged
