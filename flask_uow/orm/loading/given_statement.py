@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.loading.joined import EntityNode
+from flask_uow.orm.loading.joined import EntityNode, Item
 from flask_uow.orm.loading.options import collect_options
 from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.planning import batch_option, bundles_of, items_of, plan_of_items, result_names
@@ -24,6 +26,8 @@ __all__ = ["GivenColumns", "plan_given", "values_with_options"]
 class GivenColumns:
     """The columns that a statement of the user's own gives.
 
+    A column is the one that the statement says it is; else the one of its name, or of its name behind that of its table (``user_id``).
+
     :param compiled: the statement.
     :param described: the names of its columns, from the driver, where the statement itself does not say.
     :ivar names: the names.
@@ -32,20 +36,46 @@ class GivenColumns:
     def __init__(self, compiled: Compiled, described: tuple[str, ...]) -> None:
         self.names = tuple(column.name for column in compiled.columns) or described
         self._by_identity = {id(column.element): position for position, column in enumerate(compiled.columns)}
-        self._by_name: dict[str, int] = {}
+        self._by_name: dict[str, list[int]] = {}
         for position, name in enumerate(self.names):
-            # of several columns of one name the first counts
-            self._by_name.setdefault(name, position)
+            self._by_name.setdefault(name, []).append(position)
+        # how many of the items look for a column of this name, and which column a place was taken for
+        self._wanted: Counter[str] = Counter()
+        self._taken: dict[int, object] = {}
 
-    def find(self, column: ColumnElement[object]) -> int | None:
-        """Return the position of the column that the statement says it is, or else of the one of that name."""
-        found = self.find_itself(column)
-        return found if found is not None else self._by_name.get(str(column.name))
+    def expect(self, items: Iterable[Item]) -> None:
+        """Note which names the items of a query have in common."""
+        for item in items:
+            if isinstance(item, EntityNode):
+                props = item.view.mapper.column_attrs.values()
+                self._wanted.update({str(prop.column.name) for prop in props if prop.is_stored})
+            else:
+                self._wanted[str(item.name)] += 1
 
-    def find_either(self, column: ColumnElement[object], standing: ColumnElement[object]) -> int | None:
-        """Return the position of a column, or of what stands for it."""
-        found = self.find(column)
-        return found if found is not None or standing is column else self.find(standing)
+    def find(self, *columns: ColumnElement[object]) -> int | None:
+        """Return the position of a column.
+
+        :param columns: the column, also as what stands for it is called.
+        :raises InvalidRequestError: where several columns have its name.
+        """
+        for column in columns:
+            found = self.find_itself(column)
+            if found is not None:
+                return found
+        # what an alias calls it tells more than its table does
+        labels = [label for column in reversed(columns) if (label := _label_of(column)) is not None]
+        names = list(dict.fromkeys(str(column.name) for column in columns))
+        # a name that several look for tells less than one with the table's name before it
+        order = [*labels, *names] if any(self._wanted[name] > 1 for name in names) else [*names, *labels]
+        return self._named(order, columns[-1])
+
+    def find_labelled(self, *columns: ColumnElement[object]) -> int | None:
+        """Return the position of a column that the statement says it is, or that has the name of its table before its own."""
+        for column in columns:
+            found = self.find_itself(column)
+            if found is not None:
+                return found
+        return self._named([label for c in reversed(columns) if (label := _label_of(c)) is not None], columns[-1])
 
     def find_itself(self, column: ColumnElement[object]) -> int | None:
         """Return the position of the column that the statement says it is."""
@@ -54,7 +84,7 @@ class GivenColumns:
     def require(self, column: ColumnElement[object]) -> int:
         """Return the position of a column.
 
-        :raises InvalidRequestError: when it is not among those of the statement.
+        :raises InvalidRequestError: when it is not among those of the statement, or several have its name.
         """
         found = self.find(column)
         if found is None and isinstance(column, Label):
@@ -64,12 +94,32 @@ class GivenColumns:
             raise self.not_among(str(column.name))
         return found
 
+    def _named(self, names: Iterable[str], column: ColumnElement[object]) -> int | None:
+        found = [(name, self._by_name[name]) for name in names if name in self._by_name]
+        for _, places in found:
+            if len(places) == 1 and self._taken.setdefault(places[0], column) is column:
+                return places[0]
+        if not found:
+            return None
+        label, name = _label_of(column), found[0][0]
+        how = f", such as {label!r}" if label is not None else ""
+        raise InvalidRequestError(
+            f"from_statement(): which column of the statement is {column.name!r} cannot be told by the name {name!r}, which means several; it gives"
+            f" {', '.join(self.names)}. Say what the columns are with text(...).columns(...), or give each a name with that of its table before it{how}."
+        )
+
     def not_among(self, name: str) -> InvalidRequestError:
         """Return the error for a column that the statement lacks."""
         return InvalidRequestError(
             f"from_statement(): the statement gives no column {name!r}; it gives {', '.join(self.names)}. Name the column so in the statement, or "
             "say what the columns are with text(...).columns(...)."
         )
+
+
+def _label_of(column: ColumnElement[object]) -> str | None:
+    """Return the name of a column with that of its table before it; None for one of no table, or of an alias without a name."""
+    table = getattr(getattr(column, "table", None), "name", None)
+    return f"{table}_{column.name}" if table is not None else None
 
 
 def plan_given(select: FromStatement, described: tuple[str, ...], compiled: Compiled, dialect: Dialect) -> QueryPlan:
@@ -106,6 +156,7 @@ def values_with_options(select: FromStatement) -> list[Any]:
 
 def _plan(select: FromStatement, given: GivenColumns, compiled: Compiled, dialect: Dialect) -> QueryPlan:
     items = items_of(select)
+    given.expect(items)
     own: list[int] = []
     contained: list[int] = []
     for item in items:
@@ -146,8 +197,9 @@ def _choose(node: EntityNode, given: GivenColumns) -> list[int]:
     found: dict[str, int] = {}
     for name, prop in mapper.column_attrs.items():
         column = view.column(prop.column) if prop.is_stored else prop.column
-        # of what is joined, a name tells nothing: it may be that of another table's column
-        place = given.find_either(prop.column, column) if node.prop is None else given.find_itself(column)
+        # of what is joined, a name alone tells nothing: it may be that of another table's column
+        called = (prop.column,) if column is prop.column else (prop.column, column)
+        place = given.find(*called) if node.prop is None else given.find_labelled(*called)
         is_key = name in mapper.primary_key_names
         if place is None and is_key:
             if node.prop is None:

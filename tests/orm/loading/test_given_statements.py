@@ -112,3 +112,77 @@ def test_contains_eager_needs_a_statement_that_says_which_columns_are_whose(fill
     query = filled.query(User).options(contains_eager(User.posts)).from_statement(text(EVERY_USER))
     with pytest.raises(InvalidRequestError, match=r"does not say which of its columns is Post\.id"):
         query.all()
+
+
+# -- which column is whose, told by names
+
+JOINED = 'FROM "user" JOIN post ON post.author_id = "user".id ORDER BY post.id'
+# the keys of users and posts differ
+PAIRS = [("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1")]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        '"user".id AS user_id, "user".name AS user_name, post.id AS post_id, post.title AS post_title',
+        'post.title, post.id AS post_id, "user".id AS user_id, "user".name',
+        '"user".id, "user".name, post.id AS post_id, post.title',
+        'post.id, "user".id AS user_id, 7 AS extra',
+    ],
+    ids=["all labelled", "the keys", "one key", "the other key"],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["query", "select"])
+def test_columns_may_have_the_name_of_their_table_before_their_own(filled: Session, columns: str, first: bool) -> None:
+    sql = text(f"SELECT {columns} {JOINED}")
+    if first:
+        rows = filled.query(User, Post).from_statement(sql).all()
+        keys = filled.query(Post.id, User.id).from_statement(sql).all()
+    else:
+        rows = filled.execute(select(User, Post).from_statement(sql)).all()
+        keys = filled.execute(select(Post.id, User.id).from_statement(sql)).all()
+    assert [(user.name, post.title) for user, post in rows] == PAIRS
+    assert keys == [(post.id, user.id) for user, post in rows]
+
+
+def test_columns_may_have_the_name_of_an_alias_before_their_own(filled: Session) -> None:
+    writer = aliased(User, name="writer")
+    sql = text(
+        'SELECT "user".id AS user_id, writer.id AS writer_id FROM "user", "user" writer WHERE writer.id > "user".id'
+    )
+    found = filled.query(User, writer).from_statement(sql).all()
+    assert sorted((one.name, other.name) for one, other in found) == [("u0", "u1"), ("u0", "u2"), ("u1", "u2")]
+    assert filled.query(writer.id).from_statement(text("SELECT 5 AS writer_id, 6 AS user_id")).all() == [(5,)]
+
+
+def test_contains_eager_takes_columns_with_the_names_of_their_tables(filled: Session, statements: StatementLog) -> None:
+    columns = '"user".id AS user_id, "user".name AS user_name, post.id AS post_id, post.title AS post_title'
+    filled.connection()
+    with statements.expect(1):
+        query = (
+            filled.query(User).options(contains_eager(User.posts)).from_statement(text(f"SELECT {columns} {JOINED}"))
+        )
+        assert [(user.name, len(user.posts)) for user in query] == [("u1", 1), ("u2", 2)]
+
+
+def test_the_name_alone_counts_where_one_entity_has_it(filled: Session) -> None:
+    # user_id is no key of a user here
+    found = filled.query(User).from_statement(text('SELECT id, name, 99 AS user_id FROM "user" ORDER BY id')).all()
+    assert [user.name for user in found] == ["u0", "u1", "u2"]
+    pairs = filled.query(User, User.name).from_statement(text('SELECT id, name FROM "user" ORDER BY id')).all()
+    assert [(user.name, name) for user, name in pairs] == [(f"u{n}", f"u{n}") for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda s: s.query(User, Post).from_statement(text(f'SELECT "user".*, post.* {JOINED}')),
+        lambda s: s.query(Post).from_statement(text(f'SELECT "user".*, post.* {JOINED}')),
+        lambda s: s.query(User.id, Post.id).from_statement(text(f'SELECT "user".id, post.id {JOINED}')),
+        lambda s: s.query(User, Post).from_statement(text(f'SELECT "user".id, post.title {JOINED}')),
+        lambda s: s.query(User, aliased(User)).from_statement(text(EVERY_USER)),
+    ],
+    ids=["all of two", "the second of two", "two keys", "a key that is missing", "an alias"],
+)
+def test_a_name_that_means_several_columns_is_refused(filled: Session, ask: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"which means several; it gives .*text\(...\).columns"):
+        ask(filled).all()
