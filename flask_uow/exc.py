@@ -280,7 +280,6 @@ NOT_THERE = {
         ("create_async_engine", "AsyncSession", "AsyncEngine", "async_sessionmaker", "AsyncAttrs", "get_async_session"),
         "There is no asyncio here: an async view uses db.session as any other view does.",
     ),
-    "AbstractConcreteBase": "Derive the first class with a table from ConcreteBase; or query the tables together by polymorphic_union().",
     "try_cast": "Neither database has TRY_CAST: use cast(), with case() for what cannot be cast.",
     "TryCast": "Neither database has TRY_CAST: use cast(), with case() for what cannot be cast.",
     "SingletonThreadPool": "Threads share the connections of an engine, also those of a database in memory: leave poolclass out, or use StaticPool.",

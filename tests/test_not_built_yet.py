@@ -99,7 +99,6 @@ def name_of_package(name: str) -> Callable[[Session], object]:
 
 # entry -> what tries it, and what comes of that
 ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]] = {
-    "`AbstractConcreteBase`": (name_of_package("AbstractConcreteBase"), AttributeError, "ConcreteBase"),
     "COPY into several tables": (copy_in_bulk, flask_uow.InvalidRequestError, "table"),
     "`MERGE`": (merge_into_a_table, AttributeError, "merge"),
     "RETURNING of an UPDATE or DELETE for a list of parameter sets": (

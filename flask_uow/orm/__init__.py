@@ -63,7 +63,7 @@ from flask_uow.orm.mapping.bundles import Bundle
 from flask_uow.orm.mapping.class_expressions import ExtensionType
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.composites import CompositeProperty, composite
-from flask_uow.orm.mapping.concrete import ConcreteBase
+from flask_uow.orm.mapping.concrete import AbstractConcreteBase, ConcreteBase
 from flask_uow.orm.mapping.declarative import (
     DeclarativeBase,
     DeclarativeBaseNoMeta,
@@ -145,7 +145,7 @@ column_keyed_dict = column_mapped_collection
 keyfunc_mapping = mapped_collection
 
 __all__ = [
-    "ASSOCIATION_PROXY", "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension",
+    "ASSOCIATION_PROXY", "AbstractConcreteBase", "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension",
     "AttributeState", "AutomapBase", "Bundle", "CascadeOptions", "ClassManager", "ColumnProperty", "Comparator",
     "Composite", "CompositeProperty", "ConcreteBase", "DeclarativeBase", "DeclarativeBaseNoMeta",
     "DeclarativeMeta", "DeferredReflection", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext",

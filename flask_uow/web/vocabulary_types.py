@@ -17,6 +17,7 @@ class VocabularyTypes:
     def __init__(self) -> None:
         self.ARRAY = flask_uow.ARRAY
         self.ASSOCIATION_PROXY = flask_uow.ASSOCIATION_PROXY
+        self.AbstractConcreteBase = flask_uow.AbstractConcreteBase
         self.AddConstraint = flask_uow.AddConstraint
         self.Alias = flask_uow.Alias
         self.AliasedClass = flask_uow.AliasedClass

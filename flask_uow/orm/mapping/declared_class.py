@@ -31,7 +31,12 @@ from flask_uow.orm.mapping.class_arguments import (
     with_copied_columns,
 )
 from flask_uow.orm.mapping.composites import CompositeProperty
-from flask_uow.orm.mapping.concrete import ConcreteBase, discriminator_of_concrete
+from flask_uow.orm.mapping.concrete import (
+    AbstractConcreteBase,
+    ConcreteBase,
+    discriminator_of_concrete,
+    unmap_abstract_base,
+)
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn, mapped_column
@@ -57,7 +62,7 @@ __all__ = [
 
 
 # the classes of this package that bases derive from: nothing is declared in them
-MACHINERY: set[type] = {object, ConcreteBase}
+MACHINERY: set[type] = {object, ConcreteBase, AbstractConcreteBase}
 
 
 # functions of a class and its registry that keep it from being mapped now, and return True then
@@ -80,10 +85,13 @@ def map_declared(
         if any(waits(cls, registry) for waits in waits_for_table):
             return
         local_names = local_names_here()
+    if issubclass(cls, AbstractConcreteBase):
+        unmap_abstract_base(cls)
     parent = mapped_parent(cls)
     table = _nearest(cls, "__table__")
     if isinstance(table, declared_attr):
-        cls.__table__ = table.method(cls)
+        made: Any = cls
+        made.__table__ = table.method(cls)
     name = table_name(cls, parent)
     if "__table__" in vars(cls) or name is not None or shares_table(cls, parent, local_names):
         map_class(cls, parent, name, local_names, registry, table_options)

@@ -170,6 +170,15 @@ class Registry:
         if self._waiting:
             self._configure()
 
+    def forget(self, mapper: Mapper) -> None:
+        """Unmap a class that is about to be mapped anew."""
+        with _lock:
+            self.mappers.remove(mapper)
+            self._classes[mapper.class_.__name__].remove(mapper.class_)
+            self._waiting = [other for other in self._waiting if other is not mapper]
+            self._told.discard(mapper)
+            mapper.dispose()
+
     def wait_for(self, mapper: Mapper) -> None:
         """Let a mapper that got another property be configured again."""
         with _lock:

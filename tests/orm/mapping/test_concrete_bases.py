@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    AbstractConcreteBase,
     ArgumentError,
     ConcreteBase,
     DeclarativeBase,
@@ -16,12 +17,17 @@ from flask_uow import (
     Integer,
     Mapped,
     Session,
+    String,
     configure_mappers,
+    declared_attr,
     func,
+    inspect,
+    joinedload,
     mapped_column,
     relationship,
     select,
 )
+from flask_uow.orm.exc import FlushError
 
 
 class Base(DeclarativeBase):
@@ -137,3 +143,136 @@ def test_an_attribute_of_the_unions_column_is_refused() -> None:
 
     with pytest.raises(ArgumentError, match="_concrete_discriminator_name in Animal"):
         OwnBase.registry.configure()
+
+
+def abstract_family() -> Any:
+    class Own(DeclarativeBase):
+        pass
+
+    class Firm(Own):
+        __tablename__ = "abstract_firm"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Person(AbstractConcreteBase, Own):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name = mapped_column(String(20))
+
+        @declared_attr
+        def firm_id(cls) -> Mapped[int | None]:
+            return mapped_column(ForeignKey(Firm.id))
+
+        @declared_attr
+        def firm(cls) -> Mapped[Firm | None]:
+            return relationship(Firm)
+
+        @property
+        def greeting(self) -> str:
+            return f"hello {self.name}"
+
+    class Clerk(Person):
+        __tablename__ = "abstract_clerk"
+        desk: Mapped[int | None]
+        __mapper_args__ = {"polymorphic_identity": "clerk", "concrete": True}
+
+    class Guard(Person):
+        __tablename__ = "abstract_guard"
+        door: Mapped[str | None]
+        __mapper_args__ = {"polymorphic_identity": "guard", "concrete": True}
+
+    class Head(Clerk):
+        __tablename__ = "abstract_head"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str | None]
+        desk: Mapped[int | None]
+        staff: Mapped[int | None]
+        __mapper_args__ = {"polymorphic_identity": "head", "concrete": True}
+
+    return Own, Firm, Person, Clerk, Guard, Head
+
+
+def test_a_class_without_a_table_is_queried_by_the_union_of_its_family(engine: Engine) -> None:
+    own, firm, person, clerk, guard, head = abstract_family()
+    own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            # before anything else has used the family
+            assert session.scalars(select(person)).all() == []
+            session.add_all(
+                [clerk(name="c", desk=1, firm=firm()), guard(name="g", door="left"), head(name="h", desk=2, staff=3)]
+            )
+            session.commit()
+            session.expunge_all()
+            found = session.scalars(select(person).order_by(person.name)).all()
+            assert [(type(one), one.name, one.greeting) for one in found] == [
+                (clerk, "c", "hello c"),
+                (guard, "g", "hello g"),
+                (head, "h", "hello h"),
+            ]
+            assert (found[0].desk, found[0].firm.id, found[1].door, found[2].staff) == (1, 1, "left", 3)
+            assert session.scalars(select(person).where(person.name == "g")).one() is found[1]
+            assert session.scalars(select(person).where(guard.door == "left")).one() is found[1]
+            assert session.query(person).filter_by(type="head").one() is found[2]
+            assert session.execute(select(person.name, person.type).order_by(person.name)).all() == [
+                ("c", "clerk"), ("g", "guard"), ("h", "head"),
+            ]  # fmt: skip
+            assert session.scalars(select(clerk)).all() == [found[0]]
+            assert session.scalars(select(person).options(joinedload(clerk.firm)).where(person.name == "c")).one()
+            found[1].name = "gg"
+            session.delete(found[0])
+            session.commit()
+            assert session.scalars(select(person.name).order_by(person.name)).all() == ["gg", "h"]
+            assert session.scalar(select(func.count()).select_from(person)) == 2
+            session.add(person(name="nobody"))
+            with pytest.raises(FlushError, match="no table of it can be written"):
+                session.flush()
+    finally:
+        own.metadata.drop_all(engine)
+
+
+def test_a_subclass_may_come_after_the_union_was_used(engine: Engine) -> None:
+    own, _, person, _, guard, _ = abstract_family()
+    configure_mappers()
+    assert inspect(person).polymorphic_map.keys() == {"clerk", "guard", "head"}
+
+    class Late(person):
+        __tablename__ = "abstract_late"
+        __mapper_args__ = {"polymorphic_identity": "late", "concrete": True}
+
+    own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add_all([Late(name="l"), guard(name="g")])
+            session.commit()
+            assert [type(one) for one in session.scalars(select(person).order_by(person.name))] == [guard, Late]
+    finally:
+        own.metadata.drop_all(engine)
+
+
+def test_the_union_has_a_name_of_its_own_for_the_class_of_a_row(engine: Engine) -> None:
+    for name in ("type", "sort"):
+
+        class Own(DeclarativeBase):
+            pass
+
+        class Person(AbstractConcreteBase, Own):
+            _concrete_discriminator_name = name
+            id: Mapped[int] = mapped_column(primary_key=True)
+            type: Mapped[str]
+
+        class Clerk(Person):
+            __tablename__ = "abstract_clerk"
+            __mapper_args__ = {"polymorphic_identity": "clerk", "concrete": True}
+
+        if name == "type":
+            with pytest.raises(ArgumentError, match="_concrete_discriminator_name"):
+                configure_mappers()
+            Own.registry.dispose()
+            continue
+        Own.metadata.create_all(engine)
+        try:
+            with Session(engine) as session:
+                session.add(Clerk(type="x"))
+                session.commit()
+                assert session.execute(select(Person.type, Person.sort)).all() == [("x", "clerk")]  # type: ignore[attr-defined]
+        finally:
+            Own.metadata.drop_all(engine)
