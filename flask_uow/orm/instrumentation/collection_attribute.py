@@ -128,7 +128,16 @@ class CollectionAttribute(RelationshipAttribute):
         :raises InvalidRequestError: when the object that the collection belongs to is gone without ever having had a row, as in
             ``User().posts.append(post)``, and the item is in a Session, which would not save that; when the item is in another Session.
         """
-        admitted = self.check(item)
+        listeners = self.listeners
+        parent: Any = None
+        if listeners is None:
+            admitted = self.check(item)
+        else:
+            # a validator may make an object of what is put in: of a text, say
+            admitted, parent = real_object(item), collection.__uow_parent__()
+            if parent is not None:
+                admitted = listeners.append(parent, ensure_state(parent), admitted, self)
+            admitted = self.check(admitted)
         owner = collection.__uow_owner__
         if owner is not None:
             if owner.owner is not None:
@@ -137,15 +146,11 @@ class CollectionAttribute(RelationshipAttribute):
                 state = admitted.__dict__.get(STATE)
                 if state is not None and state.owner is not None:
                     raise self._outlived("had no row")
-        if self.listeners is None and not self.is_exclusive:
-            return admitted
-        parent = collection.__uow_parent__()
-        if parent is None:
-            return admitted
-        self.claim_for_both(parent, admitted)
-        if self.listeners is None:
-            return admitted
-        return real_object(self.listeners.append(parent, ensure_state(parent), admitted, self))
+        if self.is_exclusive:
+            parent = parent if parent is not None else collection.__uow_parent__()
+            if parent is not None:
+                self.claim_for_both(parent, admitted)
+        return admitted
 
     def set(self, obj: MappedObject, value: object) -> None:
         state = ensure_state(obj)
@@ -163,14 +168,14 @@ class CollectionAttribute(RelationshipAttribute):
             listeners.tell("bulk_replace", obj, items, self)
         target = self.relationship.target_class
         for number, item in enumerate(items):
+            if listeners is not None and id(item) not in had:
+                item = items[number] = listeners.append(obj, state, real_object(item), self)
             if type(item) is not target:
                 item = items[number] = self.check(item)
             if state.owner is not None:
                 self.refuse_stranger(state, item)
             if is_exclusive:
                 self.claim_for_both(obj, item)
-            if listeners is not None and id(item) not in had:
-                items[number] = real_object(listeners.append(obj, state, item, self))
         # only now, when all were admitted: a validator that refuses one has changed nothing
         if old is not None:
             self.record(obj, state, old)
@@ -219,6 +224,9 @@ class CollectionAttribute(RelationshipAttribute):
         keyfunc = getattr(sample, "keyfunc", None)
         if keyfunc is not None and isinstance(value, dict):
             for key, item in value.items():
+                if self.listeners is not None and not isinstance(real_object(item), self.relationship.target_class):
+                    # what a validator is to make an object of
+                    continue
                 if keyfunc(self.check(item)) != key:
                     raise ArgumentError(
                         f"{self.class_.__name__}.{self.key}: {item!r} is given under the key {key!r}, and its key in this collection is"

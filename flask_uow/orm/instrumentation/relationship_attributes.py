@@ -358,19 +358,17 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             if value is NO_VALUE:
                 # the constructor of a dataclass was not given it
                 return
-            if type(value) is not self.relationship.target_class and (value := real_value(value)) is not None:
-                value = self.check(value)
-            if value is not None:
-                if self.is_exclusive:
-                    self.claim(obj, value)
-                self.refuse_stranger(obj.__dict__.get(STATE), value)
+            if self.listeners is None:
+                value = self._admit(obj, value)
         old = self.current(obj)
         values = obj.__dict__
         wanted = self.relationship.active_history or (self.listeners is not None and self.listeners.active_history)
         if old is NO_VALUE and (wanted or self.leaves_another_row):
             old = self._load(obj, values[STATE])
         if self.listeners is not None:
-            value = real_value(self.listeners.set(obj, ensure_state(obj), value, old, self))
+            # a validator may make an object of what is set: of a text, say
+            value = self.listeners.set(obj, ensure_state(obj), real_value(value), old, self)
+            value = self._admit(obj, value) if value is not None else None
         if value is None and self.relationship.direction is Direction.MANY_TO_ONE:
             self._clear_key(obj)
         if old is value and self.key in values:
@@ -389,6 +387,16 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         elif old is not None and reverse is not None and reverse.relationship.cascade.delete_orphan:
             # what never had a parent has lost none
             expunge_pending(obj)
+
+    def _admit(self, obj: MappedObject, value: Any) -> Any:
+        """Check an object that is to be set."""
+        if type(value) is not self.relationship.target_class and (value := real_value(value)) is not None:
+            value = self.check(value)
+        if value is not None:
+            if self.is_exclusive:
+                self.claim(obj, value)
+            self.refuse_stranger(obj.__dict__.get(STATE), value)
+        return value
 
     @property
     def leaves_another_row(self) -> bool:

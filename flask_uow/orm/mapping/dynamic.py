@@ -264,10 +264,11 @@ class DynamicAttribute(RelationshipAttribute):
 
     def put_in(self, obj: MappedObject, item: object) -> None:
         """Put an object in, as the user does."""
-        related = self.check(item)
-        self.refuse_stranger(obj.__dict__.get(STATE), related)
+        related = real_object(item)
         if self.listeners is not None:
-            related = real_object(self.listeners.append(obj, ensure_state(obj), related, self))
+            related = self.listeners.append(obj, ensure_state(obj), related, self)
+        related = self.check(related)
+        self.refuse_stranger(obj.__dict__.get(STATE), related)
         self._note(obj, related, added=True)
         self.fire_append(obj, related)
 

@@ -10,6 +10,7 @@ from flask_uow import (
     ArgumentError,
     AttributeExtension,
     Column,
+    DeclarativeBase,
     Engine,
     ForeignKey,
     Integer,
@@ -19,6 +20,7 @@ from flask_uow import (
     Session,
     String,
     Table,
+    attribute_mapped_collection,
     column_property,
     declarative_base,
     mapped_column,
@@ -250,3 +252,73 @@ def test_extensions_and_validators_on_dynamic_relationships(engine: Engine) -> N
     assert [call[0] for call in log.calls] == ["append", "remove"]
     with pytest.raises(ValueError, match="no"):
         box.items.append(Item(name="no"))
+
+
+# -- validators that make the object that is related
+
+
+@pytest.mark.parametrize("kind", ["list", "set", "dict", "dynamic"])
+def test_a_validator_may_make_the_object_that_is_put_into_a_collection(engine: Engine, kind: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    options: dict[str, Any] = {
+        "list": {},
+        "set": {"collection_class": set},
+        "dict": {"collection_class": attribute_mapped_collection("text")},
+        "dynamic": {"lazy": "dynamic"},
+    }[kind]
+
+    class Article(Base):
+        __tablename__ = "article"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        keywords: Mapped[Any] = relationship("Keyword", back_populates="article", uselist=True, **options)
+
+        @validates("keywords")
+        def make_keyword(self, key: str, value: Any) -> Any:
+            return Keyword(text=value) if isinstance(value, str) else value
+
+    class Keyword(Base):
+        __tablename__ = "keyword"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id"))
+        text: Mapped[str]
+        article: Mapped[Any] = relationship("Article", back_populates="keywords")
+
+        @validates("article")
+        def make_article(self, key: str, value: Any) -> Any:
+            return Article() if value == "new" else value
+
+    Base.metadata.create_all(engine)
+
+    def texts(article: Any) -> list[str]:
+        found = article.keywords.values() if kind == "dict" else article.keywords
+        return sorted(keyword.text for keyword in found)
+
+    with Session(engine) as session:
+        article = Article()
+        session.add(article)
+        session.flush()
+        if kind == "dict":
+            article.keywords["a"] = "a"
+            article.keywords.update({"b": "b"})
+        elif kind == "set":
+            article.keywords.add("a")
+            article.keywords |= {"b"}
+        else:
+            article.keywords.append("a")
+            article.keywords.extend(["b"])
+        session.commit()
+        assert texts(article) == ["a", "b"]
+        article.keywords = {"c": "c", "d": "d"} if kind == "dict" else ["c", "d"]
+        session.commit()
+        assert texts(article) == ["c", "d"]
+        keyword = Keyword(text="e", article="new")
+        session.add(keyword)
+        session.commit()
+        assert texts(keyword.article) == ["e"]
+        with pytest.raises(ArgumentError, match="takes objects of Keyword, got int"):
+            article.keywords = {1: 1} if kind == "dict" else [1]
+        with pytest.raises(ArgumentError, match="takes objects of Article, got str"):
+            keyword.article = "old"
+        assert keyword.article is not None
