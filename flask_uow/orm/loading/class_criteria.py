@@ -134,6 +134,8 @@ class _Filtering:
     def __init__(self, criteria: Sequence[ClassCriteria]) -> None:
         self._criteria = criteria
         self._entities: dict[int, Any] = {}
+        # tables that are selected as such, with all their rows
+        self._tables: set[int] = set()
         self._subqueries: dict[int, FromClause] = {}
 
     def select(self, select: Select, is_outermost: bool = False) -> Select:
@@ -142,9 +144,10 @@ class _Filtering:
         :param is_outermost: False for one within another, whose conditions may be about rows of that.
         """
         # a SELECT within this one has entities of its own, and comes back here
-        outside, subqueries = self._entities, self._subqueries
+        outside, tables, subqueries = self._entities, self._tables, self._subqueries
         self._subqueries = {}
         self._entities = {id(entity.selectable): entity for entity in select._sources()}
+        self._tables = {id(item) for item in select.entities if isinstance(item, (Table, Alias))}
         made = select._clone()
         for name in (*_CLAUSES, "columns_clause"):
             setattr(made, name, tuple(rewritten(clause, self._within) for clause in getattr(select, name)))
@@ -158,7 +161,7 @@ class _Filtering:
             setattr(made, name, tuple(replaced.get(id(element), element) for element in getattr(select, name)))
         if self._subqueries:
             self._say_of_subqueries(made)
-        self._entities, self._subqueries = outside, subqueries
+        self._entities, self._tables, self._subqueries = outside, tables, subqueries
         return made.where(*conditions) if conditions else made
 
     def _say_of_subqueries(self, made: Select) -> None:
@@ -207,7 +210,7 @@ class _Filtering:
         found: list[ColumnElement[bool]] = []
         for criteria in self._criteria:
             if entity is None:
-                if criteria.include_aliases or not isinstance(element, Alias):
+                if id(element) not in self._tables and (criteria.include_aliases or not isinstance(element, Alias)):
                     found.extend(criteria.conditions_on(element))
             elif criteria.include_aliases or entity is entity.mapper or getattr(entity, "is_plain", False):
                 found.extend(criteria.conditions_for(entity))

@@ -459,6 +459,8 @@ def _declarations(
         for name, annotation in annotations.items():
             read = read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
             if read is not None:
+                # at the place where the class declares it
+                found.pop(name, None)
                 found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls, copies), read)
         for name, value in list(vars(base).items()):
             if isinstance(value, declared_attr):
@@ -466,8 +468,10 @@ def _declarations(
             if (name in annotations and name in found) or name.startswith("__"):
                 continue
             if isinstance(value, declared_attr):
+                found.pop(name, None)
                 found[name] = (value, _returned(value, base, name, local_names))
             elif isinstance(value, DECLARATIONS):
+                found.pop(name, None)
                 found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls, copies), None)
             else:
                 # a method or a plain value, in place of what a mixin says of the name

@@ -230,6 +230,18 @@ def test_a_listener_is_told_the_options_of_a_query_that_is_counted(session: Sess
     assert (session.query(Book).count(), everything.count(), len(everything.all())) == (3, 4, 4)
 
 
+def test_a_table_itself_has_all_its_rows(session: Session) -> None:
+    option = with_loader_criteria(SoftDelete, lambda cls: cls.deleted.is_(False), include_aliases=True)
+    table = Book.__table__
+    for statement in (select(table), select(table.alias("b")), select(select(table).subquery())):
+        assert len(session.execute(statement.options(option)).all()) == 4
+    assert len(session.query(table).options(option).all()) == 4
+    # of a join with objects only those rows that the objects leave
+    joined = select(Author, table).join(table, table.c.author_id == Author.id).options(option)
+    assert {author.name for author, *_ in session.execute(joined)} == {"ann"}
+    assert len(session.execute(select(Book, table).options(option)).all()) == 3
+
+
 def test_a_select_in_from_has_them_too(session: Session) -> None:
     inner = select(Book.id, Book.title, Book.author_id.label("by")).subquery()
     statement = select(inner.c.title).where(inner.c.id < 9).order_by(inner.c.id).options(present(Book))
