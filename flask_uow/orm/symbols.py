@@ -19,6 +19,8 @@ KEPT = "_uow_kept"
 READ = "_uow_read"
 # the key that marks objects whose INSERT was undone, or that were made transient: their collections are as they were
 UNDONE = "_uow_undone"
+# the key of the related objects that stay with the row of an object that was made transient, by relationship
+STAYED = "_uow_stayed"
 # the key that marks objects whose DELETE was flushed, with the weak reference to the Session; it stays when that was committed
 DELETED = "_uow_deleted"
 # the key of the one parent that an object has by relationships with single_parent

@@ -16,7 +16,7 @@ from flask_uow.orm.flush.unique_values import stored_key
 from flask_uow.orm.flush.work import ByFamily, Link, LinkRows, WorkList, by_family, by_mapper
 from flask_uow.orm.loading.further import load_relationship
 from flask_uow.orm.state.cascades import related
-from flask_uow.orm.state.history import History, get_history
+from flask_uow.orm.state.history import History, get_history, stays
 from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, UNDONE, Direction
 
@@ -291,6 +291,7 @@ class _Relationships:
                     state: InstanceState = child.__dict__[STATE]
                     is_free = (
                         state.session is self.session
+                        and not stays(parent, prop.key, child)
                         and state not in self.changes.deleted
                         and back.key not in (state.changes or () if state.row_key is not None else child.__dict__)
                     )

@@ -16,7 +16,7 @@ from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.mutables import remember, take_snapshots
 from flask_uow.orm.state.siblings import Siblings
-from flask_uow.orm.symbols import NO_VALUE, PENDING, READ, STATE, UNDONE
+from flask_uow.orm.symbols import NO_VALUE, PENDING, READ, STATE, STAYED, UNDONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -225,6 +225,7 @@ def _settle_new(session: Session, work: WorkList) -> None:
                 unasked.pop(state, None)
             if UNDONE in values:
                 del values[UNDONE]
+                _forget_stayed(obj, values.pop(STAYED, None))
             if READ in values:
                 _forget_empty(obj, values.pop(READ))
             if PENDING in values:
@@ -260,6 +261,13 @@ def _bring_into_step(work: WorkList) -> None:
             seen.add(id(item))
     for child, prop, parent in work.forgotten:
         child.__dict__[prop.key] = parent
+
+
+def _forget_stayed(obj: MappedObject, stayed: dict[str, list[Any]] | None) -> None:
+    # their rows refer to another one: what refers to this one is loaded at the next access
+    for key, members in (stayed or {}).items():
+        if members:
+            obj.__dict__.pop(key, None)
 
 
 def _forget_empty(obj: MappedObject, names: set[str]) -> None:

@@ -9,7 +9,7 @@ from flask_uow.orm.instrumentation.collection_attribute import CollectionAdapter
 from flask_uow.orm.state.instance_state import InstanceState, instance_state
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.mutables import take_snapshots
-from flask_uow.orm.symbols import NO_VALUE, PENDING
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STAYED
 
 __all__ = [
     "del_attribute",
@@ -78,9 +78,10 @@ def set_committed_value(instance: object, key: str, value: object) -> None:
     obj, mapper = state.obj, state.mapper
     if key not in mapper.attribute_names:
         raise mapper.unknown_attribute(key)
-    waiting = obj.__dict__.get(PENDING)
-    if waiting is not None:
-        waiting.pop(key, None)
+    for mark in (PENDING, STAYED):
+        noted = obj.__dict__.get(mark)
+        if noted is not None:
+            noted.pop(key, None)
     if state.changes is not None:
         state.changes.pop(key, None)
         if not state.changes:

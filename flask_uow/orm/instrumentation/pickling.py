@@ -13,12 +13,12 @@ from typing import Any
 from flask_uow.orm.state.instance_state import PickledState, adopt_collections, ensure_state
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
-from flask_uow.orm.symbols import DELETED, KEPT, PARENTS, PENDING, READ, STATE, UNDONE
+from flask_uow.orm.symbols import DELETED, KEPT, PARENTS, PENDING, READ, STATE, STAYED, UNDONE
 
 __all__ = ["copy_object", "get_state", "set_state"]
 
 # bookkeeping that belongs to one object in one process
-_OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT, READ, UNDONE, DELETED})
+_OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT, READ, UNDONE, STAYED, DELETED})
 
 
 def get_state(self: Any) -> dict[str, Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.state.expiry import expire_object
 from flask_uow.orm.state.instance_state import describe, instance_state
 from flask_uow.orm.state.keys import identity_from
-from flask_uow.orm.symbols import DELETED, KEPT, PENDING, UNDONE, Direction
+from flask_uow.orm.state.members import members_of
+from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, STATE, STAYED, UNDONE, Direction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
+    from flask_uow.orm.state.instance_state import InstanceState
 
 __all__ = ["make_transient", "make_transient_to_detached", "was_deleted"]
 
@@ -14,7 +22,9 @@ __all__ = ["make_transient", "make_transient_to_detached", "was_deleted"]
 def make_transient(instance: object) -> None:
     """Make an object transient: out of its Session, without a primary key of its own, as if newly made with its values.
 
-    Expired and unloaded attributes become undefined: they read as None, or as an empty collection, and load nothing.
+    Expired and unloaded attributes become undefined: they read as None, or as an empty collection, and load nothing. Objects with rows that refer
+    to its row by a foreign key of theirs keep that reference, also when it is added again under another key; those that are made transient
+    as well come along with it.
 
     :raises UnmappedInstanceError: when its class is not mapped.
     """
@@ -24,14 +34,32 @@ def make_transient(instance: object) -> None:
     obj.__dict__.pop(DELETED, None)
     if session is not None:
         session.objects.expunge_one(obj, state)
+    children = [
+        prop
+        for name, prop in state.mapper.relationships.items()
+        if prop.direction is Direction.ONE_TO_MANY and name in obj.__dict__
+    ]
+    if children:
+        # members that are made transient, too, may not know that they are to follow it
+        obj.__dict__[UNDONE] = True
+        obj.__dict__[STAYED] = {prop.key: _referring(obj, state, prop) for prop in children}
     state.row_key = state.owner = state.changes = None
     obj.__dict__.pop(PENDING, None)
-    if any(
-        prop.direction is Direction.ONE_TO_MANY and name in obj.__dict__
-        for name, prop in state.mapper.relationships.items()
-    ):
-        # their members may not know that they are to follow it
-        obj.__dict__[UNDONE] = True
+
+
+def _referring(obj: MappedObject, state: InstanceState, prop: RelationshipProperty) -> list[Any]:
+    """Return the objects whose rows refer to the row of an object, as far as a relationship knows them."""
+    value = (state.changes or {}).get(prop.key, NO_VALUE)
+    if value is NO_VALUE:
+        value = obj.__dict__[prop.key]
+    found = []
+    for member in value if isinstance(value, list) else members_of(value) if prop.uselist else (value,):
+        member_state = member.__dict__.get(STATE) if member is not None else None
+        if member_state is not None and member_state.row_key is not None:
+            # a foreign key that is empty, as the deletion of the row has left it, leads to no row that the member could stay with
+            if None not in [member.__dict__.get(name, NO_VALUE) for _, name in prop.pairs]:
+                found.append(member)
+    return found
 
 
 def make_transient_to_detached(instance: object) -> None:
@@ -53,8 +81,8 @@ def make_transient_to_detached(instance: object) -> None:
             f"{describe(obj)} has no primary key ({', '.join(mapper.primary_key_names)}), so nothing says which row it is of. Set it first."
         )
     state.row_key = identity_from(key)
-    obj.__dict__.pop(DELETED, None)
-    obj.__dict__.pop(UNDONE, None)
+    for mark in (DELETED, UNDONE, STAYED):
+        obj.__dict__.pop(mark, None)
     expire_object(obj, state, [name for name in mapper.attribute_names if name not in mapper.primary_key_names])
     state.changes = None
 

@@ -16,7 +16,7 @@ from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.orm.state.keeping import collection_names, set_all_aside, set_values_aside
 from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS
-from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, READ, STATE, UNDONE, Direction
+from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, READ, STATE, STAYED, UNDONE, Direction
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 # what of our own bookkeeping goes together with the values
-_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE, DELETED})
+_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE, STAYED, DELETED})
 
 
 class Keep(enum.Enum):

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.state.mutables import record_mutations
-from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, STAYED, Direction
 from flask_uow.sql.types.decorated import own_comparison
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.state.instance_state import InstanceState
 
-__all__ = ["History", "comparisons_of", "get_history", "has_net_changes", "is_changed", "is_changed_by_type"]
+__all__ = ["History", "comparisons_of", "get_history", "has_net_changes", "is_changed", "is_changed_by_type", "stays"]
 
 
 class History(NamedTuple):
@@ -115,7 +116,10 @@ def get_history(obj: object, key: str, passive: bool = False) -> History:
     present = values.get(key, NO_VALUE)
     changes = state.changes or {}
     if _is_new(state):
-        return History([] if present is NO_VALUE else [present], [], [])
+        left = _left(state.obj, key, (present,)) if prop is not None else []
+        if prop is not None and stays(state.obj, key, present):
+            return History([], [present], [])
+        return History([] if present is NO_VALUE else [present], [], left)
     if key not in changes:
         return History([], [] if present is NO_VALUE else [present], [])
     original = changes[key]
@@ -127,6 +131,24 @@ def get_history(obj: object, key: str, passive: bool = False) -> History:
     ):
         return History([], [present], [])
     return History([present], [], [] if original is NO_VALUE or original is None else [original])
+
+
+def stays(obj: MappedObject, key: str, item: Any) -> bool:
+    """Return True for a related object that stays with the row which an object had before it was made transient."""
+    stayed = obj.__dict__.get(STAYED)
+    return (
+        stayed is not None
+        and contains_identical(stayed.get(key, ()), item)
+        and item.__dict__[STATE].row_key is not None
+    )
+
+
+def _left(obj: MappedObject, key: str, present: Sequence[Any]) -> list[Any]:
+    """Return what was taken out of a relationship, or replaced, of those that would stay."""
+    stayed = obj.__dict__.get(STAYED, {}).get(key, ())
+    return [
+        item for item in stayed if not contains_identical(present, item) and item.__dict__[STATE].row_key is not None
+    ]
 
 
 def _is_new(state: InstanceState) -> bool:
@@ -171,7 +193,11 @@ def has_net_changes(obj: object, include_collections: bool = True, passive: bool
 def _collection_history(state: InstanceState, collection: object, key: str) -> History:
     present = members_of(collection) if collection is not None else []
     if _is_new(state):
-        return History(present, [], [])
+        if STAYED not in state.obj.__dict__:
+            return History(present, [], [])
+        unchanged = [item for item in present if stays(state.obj, key, item)]
+        added = [item for item in present if not contains_identical(unchanged, item)]
+        return History(added, unchanged, _left(state.obj, key, present))
     if state.changes is None or key not in state.changes:
         return History([], present, [])
     original = state.changes[key]

@@ -24,6 +24,7 @@ from flask_uow import (
     select,
     selectinload,
 )
+from flask_uow.orm.attributes import get_history, set_committed_value
 from tests.statements import StatementLog
 
 
@@ -709,14 +710,81 @@ def test_a_graph_that_was_made_transient_is_copied_whole(engine: Engine, refer: 
         assert [(len(root.answers), root.picture is not None) for root in roots] == [(2, True), (2, True)]
 
 
-def test_children_with_rows_follow_a_parent_that_was_made_transient(session: Session) -> None:
+def test_children_with_rows_stay_with_the_row_of_a_parent_that_is_copied(session: Session) -> None:
     region, towns = session.query(Region).one(), session.query(Town).all()
     region.towns = towns
     session.commit()
     assert region.towns == towns
+    code = region.code
     make_transient(region)
+    history = get_history(region, "towns")
+    assert (list(history.added), list(history.unchanged), list(history.deleted)) == ([], towns, [])
     region.code = "XX"
+    region.towns.append(Town())
     session.add(region)
     session.commit()
-    assert [town.region_code for town in towns] == ["XX"]
+    assert [town.region_code for town in towns] == [code] * len(towns)
+    assert [town.region_code for town in region.towns] == ["XX"]
+    original = session.get_one(Region, code)
+    assert (original is not region, original.towns) == (True, towns)
+
+
+def test_children_of_a_deleted_parent_follow_it_when_it_is_added_anew(session: Session) -> None:
+    region, towns = session.query(Region).one(), session.query(Town).all()
+    region.towns = towns
+    session.commit()
     assert region.towns == towns
+    session.delete(region)
+    session.flush()
+    assert [town.region_code for town in towns] == [None] * len(towns)
+    make_transient(region)
+    session.add(region)
+    session.commit()
+    assert [town.region_code for town in towns] == [region.code] * len(towns)
+
+
+@pytest.mark.parametrize("two_sided", [True, False])
+def test_a_version_of_an_object_takes_copies_of_its_parts_along(engine: Engine, two_sided: bool) -> None:
+    class Own(DeclarativeBase):
+        """The models of this test."""
+
+    class Recipe(Own):
+        __tablename__ = "recipe"
+        id: Mapped[int | None] = mapped_column(primary_key=True)
+        lines: Mapped[list[Line]] = relationship(backref="recipe" if two_sided else None)
+        photo: Mapped[Photo | None] = relationship()
+
+    class Line(Own):
+        __tablename__ = "recipe_line"
+        number: Mapped[int] = mapped_column(primary_key=True)
+        recipe_id: Mapped[int] = mapped_column(ForeignKey("recipe.id"), primary_key=True)
+
+    class Photo(Own):
+        __tablename__ = "recipe_photo"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        recipe_id: Mapped[int | None] = mapped_column(ForeignKey("recipe.id"))
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        recipe = Recipe(id=1, lines=[Line(number=1), Line(number=2)], photo=Photo(id=1))
+        session.add(recipe)
+        session.commit()
+        assert [line.number for line in recipe.lines] == [1, 2]
+        assert recipe.photo is not None
+        gone = recipe.lines[0]
+        recipe.lines.remove(gone)
+        recipe.lines.append(Line(number=3))
+        make_transient(recipe)
+        history = get_history(recipe, "lines")
+        assert [[line.number for line in part] for part in history] == [[3], [2], [1]]
+        set_committed_value(recipe, "lines", [])
+        recipe.lines = [*history.added, *(Line(number=line.number) for line in history.unchanged)]
+        for line in history.deleted:
+            session.expire(line)
+        recipe.id = 2
+        session.add(recipe)
+        session.commit()
+        rows = session.execute(select(Line.recipe_id, Line.number).order_by(Line.recipe_id, Line.number)).all()
+        assert [tuple(row) for row in rows] == [(1, 1), (1, 2), (2, 2), (2, 3)]
+        assert recipe.photo is None
+        assert session.scalar(select(Photo.recipe_id)) == 1
