@@ -144,7 +144,7 @@ def stays(obj: MappedObject, key: str, item: Any) -> bool:
 
 
 def _left(obj: MappedObject, key: str, present: Sequence[Any]) -> list[Any]:
-    """Return what was taken out of a relationship, or replaced, of those that would stay."""
+    """Return the objects that were taken out of a relationship, or replaced, of those that would stay."""
     stayed = obj.__dict__.get(STAYED, {}).get(key, ())
     return [
         item for item in stayed if not contains_identical(present, item) and item.__dict__[STATE].row_key is not None

@@ -211,8 +211,8 @@ class PickleType(TypeDecorator):
     :param pickler: an object with ``dumps(value, protocol)`` and ``loads(data)``; the module :mod:`pickle` when None.
     :param mutable: notice changes in place: each loaded value is copied (by a pickle) and compared before a flush. False
         is faster, and then only an assignment is a change.
-    :param comparator: a function of two values that says whether they are the same; when None, ``==`` and the pickles say so, since the
-        values' class, or that of something within them, may have no ``==`` of its own.
+    :param comparator: a function of two values that says whether they are the same, in place of ``==``; values that are pickled alike are,
+        whatever it says, since the values' class, or that of something within them, may have no ``==`` of its own.
     """
 
     impl: Any = LargeBinary
@@ -266,9 +266,9 @@ class PickleType(TypeDecorator):
     def compare_values(self, a: Any, b: Any) -> bool:
         if a is None or b is None:
             return a is b
-        if self.comparator is not None:
-            return bool(self.comparator(a, b))
-        return bool(a == b) or self._pickled_again(a) == self._pickled_again(b)
+        equal = self.comparator(a, b) if self.comparator is not None else a == b
+        # what is pickled alike is the same in the row, also where == goes by identity
+        return bool(equal) or self._pickled_again(a) == self._pickled_again(b)
 
     def _pickled_again(self, value: object) -> Any:
         # a pickle says how often an object occurs in a value, and that is told alike by two copies only

@@ -17,7 +17,9 @@ from flask_uow import (
     TypeDecorator,
     inspect,
     mapped_column,
+    select,
 )
+from tests.statements import StatementLog
 
 
 class Answer:
@@ -163,3 +165,35 @@ def test_a_type_says_itself_which_values_are_the_same(engine: Engine, type_: Any
         point.at = None
         session.commit()
         assert point.at is None
+
+
+class Mark:
+    """Has no ``==`` of its own."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+@pytest.mark.parametrize("comparator", [None, lambda a, b: a is b, lambda a, b: a == b])
+def test_a_pickled_value_that_equals_itself_only_is_written_when_it_has_changed(
+    engine: Engine, statements: StatementLog, comparator: Any
+) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Page(Base):
+        __tablename__ = "page_with_mark"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        mark: Mapped[Any] = mapped_column(PickleType(comparator=comparator))
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Page(mark=Mark("a")))
+        session.commit()
+        page = session.scalars(select(Page)).one()
+        with statements.expect(0):
+            session.commit()
+        page.mark.text = "b"
+        session.commit()
+        assert page.mark.text == "b"
+    Base.metadata.drop_all(engine)
