@@ -6,13 +6,14 @@ Each object is made first and attached to its table later (``attach_to``), when 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.column_collection import ColumnList
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.naming import constraint_name
+from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.options import ForSomeDatabases, checked_options
 
 if TYPE_CHECKING:
@@ -56,7 +57,17 @@ class Constraint(ForSomeDatabases):
 
     def attach_to(self, table: Table) -> None:
         self.table = table
-        table.constraints.append(self)
+        # one of columns that had their table already is there
+        if not any(each is self for each in table.constraints):
+            table.constraints.append(self)
+
+    def _attach_to_owner(self, given: Iterable[Any]) -> None:
+        """Attach a constraint that is made for a table that is there: one of columns of that table alone."""
+        elements = [each.__clause_element__() if hasattr(each, "__clause_element__") else each for each in given]
+        tables = {id(table): table for table in (getattr(each, "table", None) for each in elements)}
+        owner = next(iter(tables.values()), None)
+        if len(tables) == 1 and owner is not None and hasattr(owner, "constraints"):
+            self.attach_to(owner)
 
     @property
     def name(self) -> str | None:
@@ -133,6 +144,7 @@ class ColumnListConstraint(Constraint):
         self.dialect_options = checked_options(type(self).__name__, options, self._known_options)
         self.given = columns
         self.columns = []
+        self._attach_to_owner(columns)
 
     _known_options: ClassVar[tuple[str, ...]] = ("postgresql_include",)
 
@@ -192,8 +204,8 @@ class UniqueConstraint(ColumnListConstraint):
         info: dict[Any, Any] | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(*columns, name=name, deferrable=deferrable, initially=initially, info=info, **options)
         self.nulls_not_distinct = nulls_not_distinct
+        super().__init__(*columns, name=name, deferrable=deferrable, initially=initially, info=info, **options)
 
     def copy(self) -> UniqueConstraint | None:
         if len(self.columns) == 1 and self.columns[0].unique and self.given_name is None:
@@ -226,6 +238,8 @@ class CheckConstraint(Constraint):
         self.of_column = False
         # True for that of an Enum, domain or Boolean, where the database has such types
         self.of_native_type = False
+        if isinstance(condition, ClauseElement):
+            self._attach_to_owner(_columns_in(condition))
 
     @property
     def sqltext(self) -> object:
@@ -238,7 +252,19 @@ class CheckConstraint(Constraint):
     def copy_for_column(self) -> CheckConstraint:
         """Return an unattached copy, whether or not a column brings the constraint along."""
         # DDL writes columns without their table, so the condition holds for any table that has them
-        return CheckConstraint(self.condition, self.given_name, info=self.info)._also_for(self)
+        made = copy.copy(self)
+        made.table, made.of_column, made.of_native_type = None, False, False
+        made.columns, made.info = [], dict(self.info)
+        return made
+
+
+def _columns_in(node: ClauseElement) -> Iterator[Any]:
+    """Yield the columns that a condition is about."""
+    if getattr(node, "table", None) is not None:
+        yield node
+        return
+    for child in node.child_nodes():
+        yield from _columns_in(child)
 
 
 def own_column(column: Column[Any], copies: Mapping[Any, Column[Any]]) -> Any:

@@ -59,6 +59,7 @@ class ExcludeConstraint(Constraint):
         self.ops = dict(ops or {})
         self.columns = []
         self.expressions: list[ColumnElement[Any]] = []
+        self._attach_to_owner(element for element, _ in elements)
 
     @property
     def operators(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""EXTRACT: a part of a date or a time as a number."""
+"""EXTRACT: a part of a date, a time or a span of time as a number."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _FIELDS: dict[str, dict[str, TypeEngine[Any]]] = {
     "date": _OF_DATES,
     "time": _OF_TIMES,
     "datetime": {**_OF_DATES, **_OF_TIMES, "epoch": _FLOAT},
+    "interval": {"day": _INTEGER, **_OF_TIMES, "epoch": _FLOAT},
 }
 
 
@@ -47,17 +48,18 @@ def extract(field: str, element: object) -> Extract:
 
     :param field: ``year``, ``quarter``, ``month``, ``week`` (ISO 8601), ``day``, ``doy`` (from 1), ``dow`` (Sunday is 0), ``isodow`` (Monday is 1,
         Sunday 7), ``isoyear``: whole numbers; ``hour``, ``minute``: whole numbers; ``second``: with its fraction; ``epoch``: seconds since
-        1970. A moment with a zone is taken in UTC. The meanings are PostgreSQL's
+        1970. A moment with a zone is taken in UTC. A span of time has ``day``, ``hour``, ``minute``, ``second``, and ``epoch``, all of it in
+        seconds. The meanings are PostgreSQL's
         (https://www.postgresql.org/docs/current/functions-datetime.html, "EXTRACT, date_part").
-    :param element: a column or expression of the type Date, Time or DateTime.
+    :param element: a column or expression of the type Date, Time, DateTime or Interval.
     :raises ArgumentError: for something else, and for a field that it does not have.
     """
     expression = coerce_value(element, NULLTYPE)
     fields = _FIELDS.get(expression.type.storage.name)
     if fields is None:
         raise ArgumentError(
-            f"extract({field!r}, ...) takes an expression of the type Date, Time or DateTime, got {expression.type!r}. Where the type is not known,"
-            " say it with cast(..., DateTime)."
+            f"extract({field!r}, ...) takes an expression of the type Date, Time, DateTime or Interval, got {expression.type!r}. Where the type is"
+            " not known, say it with cast(..., DateTime)."
         )
     type_ = fields.get(field)
     if type_ is None:

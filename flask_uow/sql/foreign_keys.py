@@ -200,7 +200,9 @@ class ForeignKey:
 
     def attach_table(self, table: Table) -> None:
         if self.constraint is None:
-            constraint = ForeignKeyConstraint([self.parent], [self.target], **self.options)
+            # not of the column, which has its table already: the constraint would make a foreign key of its own
+            constraint = ForeignKeyConstraint([], [], **self.options)
+            constraint.given, constraint._refcolumns = [self.parent], [self.target]
             constraint.elements = [self]
             self.constraint = constraint
             constraint.attach_to(table)
@@ -253,6 +255,7 @@ class ForeignKeyConstraint(Constraint):
         self.match = match.upper() if match is not None else None
         self.columns = []
         self.elements: list[ForeignKey] = []
+        self._attach_to_owner(columns)
 
     @property
     def given_names(self) -> list[str]:

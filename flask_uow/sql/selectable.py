@@ -94,6 +94,10 @@ class FromClause(ClauseElement):
         made: FromClause = self.select().lateral(name)
         return made
 
+    def table_valued(self) -> ColumnElement[Any]:
+        """Return a whole row as one value (PostgreSQL): ``func.row_to_json(author.table_valued())``."""
+        return RowOf(self)
+
     def tablesample(self, sampling: object, name: str | None = None, seed: object = None) -> TableSample:
         """Return a sample of its rows (PostgreSQL); see :func:`tablesample`."""
         return TableSample(self, sampling, name, seed)
@@ -169,6 +173,28 @@ class ColumnClause(ColumnElement[Any]):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.table, self._name)
+
+
+class RowOf(ColumnElement[Any]):
+    """A whole row of an element of FROM, by the name that the element has there.
+
+    :ivar table: the element.
+    """
+
+    __slots__ = ("table",)
+    __visit_name__ = "row_of"
+
+    def __init__(self, table: Any) -> None:
+        self.table: Any = table
+        function = getattr(table, "function", None)
+        self.type = NULLTYPE if function is None else function.type
+
+    @property
+    def name(self) -> str | None:
+        return getattr(self.table, "name", None)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.table, self.type.cache_key)
 
 
 class Alias(FromClause):

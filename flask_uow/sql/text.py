@@ -208,6 +208,13 @@ class TextualSelect(SelectBase):
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         return [(column.name or "anon", column) for column in self.entities]
 
+    @property
+    def selected_columns(self) -> ColumnCollection:
+        """The columns, by name."""
+        return ColumnCollection("the text", self.result_columns())
+
+    exported_columns = selected_columns
+
     def order_by(self, *criteria: Any) -> Self:
         raise ArgumentError(_FIXED)
 

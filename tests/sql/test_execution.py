@@ -403,3 +403,19 @@ def test_a_parameter_in_values_has_the_type_of_its_column(connection: Connection
     assert connection.scalars(select(item.c.price).where(item.c.id.in_([1, 50, 51]))).all() == [price] * 3
     with pytest.raises(DataError, match=r"item\.price"):
         connection.execute(update(item).values(price=bindparam("p")), {"p": "much"})
+
+
+def test_whole_rows_and_records_of_functions(engine: Engine, connection: Connection, schema: Schema) -> None:
+    if engine.dialect.name == "sqlite":
+        assert str(select(func.f(schema.person.table_valued()))) == "SELECT f(person) AS f FROM person"
+        return
+    boss = select(schema.person.c.name, schema.person.c.age).where(schema.person.c.id == 1)
+    for rows in (boss.subquery(), boss.subquery("boss"), boss.cte("boss")):
+        assert connection.scalar(select(func.row_to_json(rows.table_valued()))) == {"name": "ann", "age": 50}
+    found = connection.scalar(select(func.row_to_json(schema.person.table_valued())).where(schema.person.c.id == 2))
+    assert found == {"id": 2, "name": "bob", "age": 30, "boss": 1}
+    given = func.json_to_recordset('[{"a": 1, "price": "1.50"}]').table_valued(
+        column("a", Integer), column("price", Numeric(5, 2))
+    )
+    records = given.render_derived(name="records", with_types=True)
+    assert connection.execute(select(records).where(records.c.price > 1)).all() == [(1, Decimal("1.50"))]

@@ -82,9 +82,11 @@ def test_it_groups_and_filters_rows(engine: Engine) -> None:
 def test_what_it_cannot_take_apart_is_refused() -> None:
     with pytest.raises(ArgumentError, match="no field 'hour'"):
         extract("hour", cast("2026-01-01", Date))
-    for element in (cast("x", String), literal(dt.timedelta(1), Interval), func.foo(), 5):
-        with pytest.raises(ArgumentError, match="of the type Date, Time or DateTime"):
+    for element in (cast("x", String), func.foo(), 5):
+        with pytest.raises(ArgumentError, match="of the type Date, Time, DateTime or Interval"):
             extract("year", element)
+    with pytest.raises(ArgumentError, match="no field 'year'"):
+        extract("year", literal(dt.timedelta(1), Interval))
     with pytest.raises(ArgumentError, match="no field 'year; DROP TABLE x'"):
         extract("year; DROP TABLE x", literal(dt.datetime(2026, 1, 1)))
 
@@ -98,3 +100,25 @@ def test_how_it_is_written() -> None:
 def test_a_database_time_can_be_taken_apart(engine: Engine) -> None:
     with engine.connect() as connection:
         assert connection.scalar(select(extract("year", func.now()))) >= 2026
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.timedeltas(dt.timedelta(days=-4000), dt.timedelta(days=4000)), moments)
+def test_spans_of_time_are_taken_apart_alike(engine: Engine, span: dt.timedelta, moment: dt.datetime) -> None:
+    sign, whole = (-1 if span < dt.timedelta() else 1), abs(span)
+    expected = {
+        "epoch": span.total_seconds(),
+        "day": sign * whole.days,
+        "hour": sign * (whole.seconds // 3600),
+        "minute": sign * (whole.seconds // 60 % 60),
+        "second": sign * (whole.seconds % 60 + whole.microseconds / 1e6),
+    }
+    difference = literal(moment + span) - literal(moment)
+    with engine.connect() as connection:
+        for given_span in (literal(span, Interval), difference):
+            row = connection.execute(select(*(extract(field, given_span).label(field) for field in expected))).one()
+            assert tuple(row) == pytest.approx(tuple(expected.values()))
+        assert connection.scalar(select(extract("epoch", func.now() - func.now()))) == pytest.approx(0, abs=5)
+        # what is taken apart may be arithmetic itself
+        moved = extract("year", func.now() - dt.timedelta(days=3000))
+        assert 2000 < connection.scalar(select(moved)) < dt.datetime.now(dt.UTC).year

@@ -584,3 +584,47 @@ def test_a_column_takes_its_default_and_its_quoting_under_other_names() -> None:
     assert quoted_name("MixedCase", True) == "MixedCase"
     again = pickle.loads(pickle.dumps(name))
     assert (again, again.quote) == (name, False)
+
+
+def test_a_constraint_of_columns_that_have_a_table_is_the_tables(engine: Engine) -> None:
+    metadata = MetaData()
+    town = Table("town", metadata, Column("id", Integer, primary_key=True), Column("name", String))
+    house = Table("house", metadata, Column("town_id", Integer), Column("number", Integer), Column("during", DATERANGE))
+    unique = UniqueConstraint(house.c.town_id, house.c.number, name="one_house")
+    check = CheckConstraint(house.c.number > 0, name="positive")
+    key = ForeignKeyConstraint([house.c.town_id], [town.c.id], name="in_town")
+    exclude = ExcludeConstraint((house.c.during, "&&"), name="apart").ddl_if("postgresql")
+    for constraint in (unique, check, key, exclude):
+        assert constraint.table is house
+        house.append_constraint(constraint)
+    assert [each for each in house.constraints if each in (unique, check, key, exclude)] == [
+        unique,
+        check,
+        key,
+        exclude,
+    ]
+    assert [foreign.column for foreign in house.c.town_id.foreign_keys] == [town.c.id]
+    # those that are made for several tables, or for none yet, are left to whoever adds them
+    assert CheckConstraint(house.c.number > town.c.id).table is None
+    assert UniqueConstraint("number").table is None
+    assert UniqueConstraint(Column("x", Integer)).table is None
+    copied = MetaData()
+    town.to_metadata(copied)
+    names = sorted(str(each.name) for each in house.to_metadata(copied).constraints if each.name is not None)
+    assert names == ["apart", "in_town", "one_house", "positive"]
+    assert len(house.constraints) == len(copied.tables["house"].constraints)
+
+
+def test_a_constraint_beside_its_table_is_created_with_it(engine: Engine) -> None:
+    metadata = MetaData()
+    person = Table(
+        "person", metadata, Column("id", Integer, primary_key=True), Column("age", Integer), Column("name", String)
+    )
+    UniqueConstraint(person.c.name)
+    CheckConstraint(person.c.age >= 0)
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(person.insert(), {"age": 5, "name": "a"})
+    for wrong in ({"age": 5, "name": "a"}, {"age": -5, "name": "b"}):
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(person.insert(), wrong)

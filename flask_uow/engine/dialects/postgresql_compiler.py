@@ -30,6 +30,7 @@ from flask_uow.sql.types import (
     Enum,
     Float,
     Integer,
+    Interval,
     Numeric,
     TypeEngine,
     Uuid,
@@ -314,7 +315,10 @@ class PostgreSQLCompiler(StatementCompiler):
         return f"({', '.join(items)})"
 
     def visit_extract(self, node: Extract) -> str:
-        element = self.process(node.element)
+        element = self.operand(node.element, ops.COLLATE)
+        if isinstance(node.element.type.storage, Interval):
+            # 36 hours are a day and 12 hours, as where the value comes from here
+            element = f"justify_hours({element})"
         if getattr(node.element.type.storage, "timezone", False):
             # else it would be in the zone of the session
             element = f"({element} AT TIME ZONE 'UTC')"

@@ -67,6 +67,14 @@ __all__ = ["SQLiteCompiler"]
 
 _MOMENTS = frozenset(("date", "time", "datetime"))
 _NUMBERS = frozenset(("integer", "small_integer", "big_integer", "float", "real", "numeric"))
+# of microseconds; the division of integers cuts off, as PostgreSQL does with negative spans
+_PARTS_OF_SPANS = {
+    "day": "({} / 86400000000)",
+    "hour": "({} % 86400000000 / 3600000000)",
+    "minute": "({} % 3600000000 / 60000000)",
+    "second": "({} % 60000000 / 1000000.0)",
+    "epoch": "({} / 1000000.0)",
+}
 # UTC with microseconds, the form in which zoned moments are stored
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00')"
 # the same for columns of other types, in functions that every program with SQLite has
@@ -317,6 +325,8 @@ class SQLiteCompiler(PartsInSQLite):
         return f"{function}({self.moment(moment)}, {amount})"
 
     def visit_extract(self, node: Extract) -> str:
+        if node.element.type.storage.name == "interval":
+            return _PARTS_OF_SPANS[node.field].format(f"({self.moment(node.element)})")
         return f"moment_part('{node.field}', {self.moment(node.element)})"
 
     def visit_cast(self, node: Cast[Any]) -> str:

@@ -9,8 +9,8 @@ from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.extract import Extract
 from flask_uow.sql.functions import FunctionColumn, FunctionElement
+from flask_uow.sql.selectable import RowOf
 from flask_uow.sql.sequences import NextValue
-from flask_uow.sql.table_functions import RowOfFunction
 from flask_uow.sql.types import Numeric
 from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
 
@@ -45,7 +45,7 @@ class FunctionCompiler(ExpressionCompiler):
     def visit_function_column(self, node: FunctionColumn) -> str:
         return f"({self.process(node.element)}).{self.dialect.quote(str(node.name))}"
 
-    def visit_row_of_function(self, node: RowOfFunction) -> str:
+    def visit_row_of(self, node: RowOf) -> str:
         return self.table_name(node.table)
 
     def visit_array_literal(self, node: ArrayLiteral) -> str:

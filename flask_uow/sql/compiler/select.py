@@ -298,8 +298,12 @@ class SelectCompiler(ExpressionCompiler):
     def visit_table_function(self, rows: TableFunction) -> str:
         name = self.dialect.quote(self.anonymous_name(rows))
         text = f"{self.process(rows.function)}{self.ordinality(rows)}"
-        named = f"({', '.join(map(self.dialect.quote, rows.c.keys()))})" if rows.is_derived else ""
+        named = f"({', '.join(self._derived_column(rows, column) for column in rows.c)})" if rows.is_derived else ""
         return f"{text} AS {name}{named}"
+
+    def _derived_column(self, rows: TableFunction, column: ColumnElement[Any]) -> str:
+        name = self.dialect.quote(str(column.name))
+        return f"{name} {self.cast_text(column.type)}" if rows.with_types else name
 
     def ordinality(self, rows: TableFunction) -> str:
         """Return the words that number the rows of a function."""

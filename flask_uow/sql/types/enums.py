@@ -27,6 +27,8 @@ class Enum(TypeEngine[Any], NamedType):
     :param native_enum: True makes a type of its own on PostgreSQL (CREATE TYPE ... AS ENUM), created and dropped with the tables; False is text.
     :param create_type: with ``native_enum``, False leaves the creation of the type to others.
     :param schema: with ``native_enum``, the schema that the type is in.
+    :param validate_strings: not heeded: strings that are none of the values are always refused.
+    :param metadata: not heeded: the type is created with the first table that has a column of it.
     :param create_constraint: True gives the table a CHECK that refuses other texts, where the type is none of its own.
     :raises ArgumentError: without any value, for a mix, or where ``values_callable`` does not give a text for each member.
     """
@@ -44,6 +46,8 @@ class Enum(TypeEngine[Any], NamedType):
         create_constraint: bool = False,
         create_type: bool = True,
         schema: str | None = None,
+        validate_strings: bool = True,
+        metadata: object = None,
     ) -> None:
         self.enum_class: type[enum.Enum] | None = None
         first = values[0] if values else None

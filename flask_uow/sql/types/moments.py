@@ -108,6 +108,7 @@ class Interval(TypeEngine[dt.timedelta]):
 
     :param fields: which parts PostgreSQL keeps, ``"DAY TO SECOND"`` say; None for all. SQLite keeps all.
     :param precision: the digits of seconds that PostgreSQL keeps, 0 to 6; None for all.
+    :param second_precision: another name of ``precision``.
     :param native: False keeps it on SQLite as SQLAlchemy does, as a moment counted from 1970: for tables that other programs share.
         PostgreSQL keeps it as its own interval in either case.
     """
@@ -119,7 +120,15 @@ class Interval(TypeEngine[dt.timedelta]):
     takes_all_of_its_class = True
     compares_all_of_its_class = True
 
-    def __init__(self, fields: str | None = None, precision: int | None = None, native: bool = True) -> None:
+    def __init__(
+        self,
+        fields: str | None = None,
+        precision: int | None = None,
+        native: bool = True,
+        *,
+        second_precision: int | None = None,
+    ) -> None:
+        precision = precision if precision is not None else second_precision
         self.is_native = native
         self.fields = fields.upper() if fields is not None else None
         if self.fields is not None and self.fields not in INTERVAL_FIELDS:

@@ -109,6 +109,8 @@ class ENUM(Enum):
         schema: str | None = None,
         values_callable: Callable[[Any], Iterable[str]] | None = None,
         create_constraint: bool = False,
+        validate_strings: bool = True,
+        metadata: object = None,
     ) -> None:
         super().__init__(
             *values,
