@@ -90,6 +90,10 @@ class Cascades:
         self.delete = "delete" in names
         self.delete_orphan = "delete-orphan" in names
 
+    def only_reading(self) -> Cascades:
+        """Return those of the cascades that write nothing."""
+        return Cascades(self.names - {"save-update", "delete", "delete-orphan"})
+
     def __contains__(self, name: object) -> bool:
         return name in self.names
 

@@ -49,7 +49,10 @@ def save_objects(
     session: Session, objects: Iterable[Any], return_defaults: bool, update_changed_only: bool, preserve_order: bool
 ) -> None:
     """Insert or update the rows of objects; see :meth:`flask_uow.orm.Session.bulk_save_objects`."""
-    for mapper, has_row, states in _groups([instance_state(obj) for obj in objects], preserve_order):
+    given = [instance_state(obj) for obj in objects]
+    # before anything is read from objects: those of this Session may be written by that, and have another version then
+    session.autoflush_now()
+    for mapper, has_row, states in _groups(given, preserve_order):
         members = [state.obj for state in states]
         if has_row:
             rows = [_values(state, obj, update_changed_only) for state, obj in zip(states, members, strict=True)]

@@ -202,7 +202,8 @@ class RelationshipAttribute(Attribute):
             if session is not None:
                 session.objects.bring_along(item)
         elif other_owner is not None and own_owner is None and self.reverse is not None:
-            if self.reverse.relationship.cascade.save_update:
+            back = self.reverse.relationship
+            if back.cascade.save_update and back.cascade_backrefs:
                 session = other_owner.session_ref()
                 if session is not None:
                     session.objects.bring_along(obj)
@@ -220,7 +221,13 @@ class RelationshipAttribute(Attribute):
         reverse = self.reverse.relationship if self.reverse is not None else None
         if other is None and session is not None and self.relationship.cascade.save_update:
             session.objects.bring_along(item)
-        elif session is None and other is not None and reverse is not None and reverse.cascade.save_update:
+        elif (
+            session is None
+            and other is not None
+            and reverse is not None
+            and reverse.cascade.save_update
+            and reverse.cascade_backrefs
+        ):
             other.objects.bring_along(obj)
 
     def refuse_stranger(self, own: InstanceState | None, item: MappedObject) -> None:
@@ -240,7 +247,8 @@ class RelationshipAttribute(Attribute):
             return
         if self.relationship.cascade.save_update:
             raise in_another_session(item, other, holder)
-        if self.reverse is not None and self.reverse.relationship.cascade.save_update:
+        back = self.reverse.relationship if self.reverse is not None else None
+        if back is not None and back.cascade.save_update and back.cascade_backrefs:
             raise in_another_session(own.obj, own, session)
 
     def _take_back_deleted(self, session: Session, obj: MappedObject, item: MappedObject) -> None:

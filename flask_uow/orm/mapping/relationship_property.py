@@ -66,7 +66,11 @@ class RelationshipProperty(InspectedRelationship):
         # said by the annotation alone
         self.is_annotated_scalar = False
         self.collection_class = options["collection_class"]
-        self.cascade = Cascades(options["cascade"])
+        # what is only read is not written either for the sake of something else
+        self.cascade = (
+            Cascades(options["cascade"]).only_reading() if options["viewonly"] else Cascades(options["cascade"])
+        )
+        self.cascade_backrefs: bool = options["cascade_backrefs"]
         self.back_populates: str | None = options["back_populates"]
         self.backref: Backref | None = options["backref"]
         self.viewonly: bool = options["viewonly"]

@@ -73,6 +73,7 @@ def relationship(
     sync_backref: bool | None = None,
     omit_join: bool | None = None,
     active_history: bool = False,
+    cascade_backrefs: bool = True,
     init: bool | None = None,
     repr: bool | None = None,
     default: object = NOT_GIVEN,
@@ -126,6 +127,8 @@ def relationship(
     :param sync_backref: False leaves the other side alone when this one is changed in memory.
     :param omit_join: None or True: selectin loading never joins the parents' table, where it can do without.
     :param active_history: load the old object, where it is not loaded, when a new one is set, so that listeners and history have it.
+    :param cascade_backrefs: False: what comes into the relationship by its other side alone is not brought into the Session by that
+        (``Post(author=user)`` does not put the post into that of the user).
     :param init: whether the constructor of a dataclass (:class:`MappedAsDataclass`) takes it; likewise ``repr``, ``default``, ``default_factory``,
         ``compare``, ``hash``, ``kw_only`` and ``dataclass_metadata``, as :func:`dataclasses.field` has them.
     :returns: typed so that it can be assigned to any ``Mapped[T]``, ``DynamicMapped[T]`` or ``WriteOnlyMapped[T]``.
@@ -139,6 +142,7 @@ def relationship(
         "single_parent": single_parent, "enable_typechecks": enable_typechecks, "extension": extension,
         "comparator_factory": comparator_factory, "query_class": query_class,
         "info": info, "overlaps": overlaps, "sync_backref": sync_backref, "omit_join": omit_join, "active_history": active_history,
+        "cascade_backrefs": cascade_backrefs,
         "field": FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip

@@ -103,8 +103,18 @@ class SessionTransaction:
             # a rollback to a savepoint must undo what is done on every connection, so all have it from the beginning
             for bind in list(around.participants.members) if around is not None else ():
                 self.connection_for(bind)
-        for hook in session.hooks.after_transaction_create:
-            hook(session, self)
+        if session.hooks.after_transaction_create:
+            # the level stands by then, so that a hook may use the Session
+            before, session.current_transaction = session.current_transaction, self
+            try:
+                for hook in session.hooks.after_transaction_create:
+                    hook(session, self)
+            except BaseException:
+                session.current_transaction = before
+                if self._around is None:
+                    self.participants.close()
+                    self.participants.release()
+                raise
 
     @property
     def real(self) -> SessionTransaction:

@@ -305,3 +305,32 @@ def test_columns_that_are_reflected_may_be_changed(session: Session, engine: Eng
 
     found = session.scalars(select(Reflected).order_by(plants.c.the_id)).first()
     assert found.the_name == "fern"  # type: ignore[union-attr]
+
+
+def test_a_hook_of_a_new_transaction_may_use_the_session(session: Session) -> None:
+    seen: list[tuple[bool, Any]] = []
+
+    def created(session: Session, transaction: Any) -> None:
+        assert session.get_nested_transaction() is (transaction if transaction.nested else None)
+        seen.append((transaction.nested, session.execute("SELECT 1").scalar()))
+
+    session.rollback()
+    event.listen(session, "after_transaction_create", created)
+    session.execute("SELECT 2")
+    with session.begin_nested():
+        pass
+    session.commit()
+    with session.begin():
+        pass
+    assert seen == [(False, 1), (True, 1), (False, 1)]
+
+    def fails(session: Session, transaction: Any) -> None:
+        raise ValueError("no")
+
+    event.listen(session, "after_transaction_create", fails)
+    with pytest.raises(ValueError, match="no"):
+        session.execute("SELECT 2")
+    assert not session.in_transaction()
+    event.remove(session, "after_transaction_create", fails)
+    assert session.execute("SELECT 2").scalar() == 2
+    session.rollback()

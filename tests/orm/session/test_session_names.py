@@ -10,8 +10,10 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    DeclarativeBase,
     Engine,
     InvalidRequestError,
+    Mapped,
     NoResultFound,
     OperationalError,
     ScopedSession,
@@ -19,6 +21,7 @@ from flask_uow import (
     StaleDataError,
     event,
     inspect,
+    mapped_column,
     select,
     selectinload,
     sessionmaker,
@@ -555,3 +558,31 @@ def test_the_bind_of_a_scoped_session_can_be_set(engine: Engine) -> None:
     assert scoped.bind is engine
     assert scoped.execute(text("SELECT 1")).scalar() == 1
     scoped.remove()
+
+
+def test_bulk_save_objects_writes_objects_of_the_session_once(session: Session) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Sheet(Base):
+        __tablename__ = "sheet"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        version: Mapped[int] = mapped_column()
+        title: Mapped[str]
+        __mapper_args__ = {"version_id_col": version}
+
+    Base.metadata.create_all(session.connection())
+    changed, new = Sheet(title="a"), Sheet(title="b")
+    session.add(changed)
+    session.commit()
+    assert changed.version == 1
+    session.add(new)
+    changed.title = "changed"
+    # the query before has flushed them, as any other does
+    session.bulk_save_objects([changed, new, Sheet(title="c")])
+    session.commit()
+    rows = session.execute("SELECT version, title FROM sheet ORDER BY id").all()
+    assert rows == [(2, "changed"), (1, "b"), (1, "c")]
+    session.rollback()
+    Base.metadata.drop_all(session.connection())
+    session.commit()
