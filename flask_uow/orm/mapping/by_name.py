@@ -1,7 +1,7 @@
 """Arguments of relationships that are given as text, since the classes they are about do not exist yet.
 
 A text is a Python expression of the programmer's own, as in ``order_by="Post.created.desc()"``: names in it are classes and tables of the
-registry, read when the mappers are configured. It must never hold a user's input.
+registry, and what SQL is written with (``cast``, ``Integer``, ``select``), read when the mappers are configured. It must never hold a user's input.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from flask_uow import sql as vocabulary
 from flask_uow.exc import ArgumentError, FlaskUowError, did_you_mean
 from flask_uow.orm.mapping.join_marks import foreign, remote
 from flask_uow.sql.constructors import asc, case, cast_, desc, literal, null
@@ -42,7 +43,7 @@ def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
         # all names are there beforehand: a debugger that looks for names of its own in the frame finds none
         names = {
             "__builtins__": {},
-            **{name: _FUNCTIONS[name] if name in _FUNCTIONS else find(name) for name in _free(tree)},
+            **{name: _FUNCTIONS[name] if name in _FUNCTIONS else _found(name, find) for name in _free(tree)},
         }
         return eval(compile(tree, "<relationship>", "eval"), names)
     except FlaskUowError:
@@ -52,6 +53,16 @@ def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
             f"{what}: {text!r} cannot be read: {error}. Write it as in Python, with the names of mapped classes and tables, or pass a function:"
             f" lambda: {text}"
         ) from error
+
+
+def _found(name: str, find: Callable[[str], Any]) -> Any:
+    """Return the class or table of a name; where there is none, the type or function of SQL that is called so."""
+    try:
+        return find(name)
+    except ArgumentError:
+        if name not in vocabulary.__all__:
+            raise
+        return getattr(vocabulary, name)
 
 
 def _free(tree: ast.Expression) -> set[str]:

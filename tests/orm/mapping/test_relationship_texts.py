@@ -136,3 +136,29 @@ def test_whatever_goes_wrong_in_a_function_is_told_again() -> None:
         base.User()
     with pytest.raises(FlaskUowError, match="cannot be configured: division by zero"):
         base.Post()
+
+
+def test_a_type_in_a_text_is_that_of_sql(engine: Engine) -> None:
+    base: Any = declarative_base()
+
+    class Box(base):
+        __tablename__ = "box_of_texts"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        things: Mapped[list[Thing]] = relationship(
+            primaryjoin="Box.id == foreign(cast(Thing.box, Integer))",
+            order_by="between(Thing.rank, 2, 3), Thing.id",
+            viewonly=True,
+        )
+
+    class Thing(base):
+        __tablename__ = "thing_of_texts"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        box: Mapped[str]
+        rank: Mapped[int]
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Box(id=1), *(Thing(id=number, box="1", rank=number) for number in (1, 2, 4))])
+        session.commit()
+        assert [thing.id for thing in session.get_one(Box, 1).things] == [1, 4, 2]
+    base.metadata.drop_all(engine)
