@@ -17,6 +17,8 @@ from flask_uow.orm.mapping import registry
 from flask_uow.orm.mapping.attribute_listeners import listen_anew
 from flask_uow.orm.mapping.class_listeners import EVERY_CLASS, registered_of, take_listeners
 from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.mapping.properties import ColumnProperty
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.orm.query import Query
 from flask_uow.orm.query.bulk_context import BulkContext
 from flask_uow.orm.session.present_session import PresentSession
@@ -227,7 +229,7 @@ class _AttributeListener(AttributeExtension):
 class _AttributeEvents(EventKind):
     """Events of one attribute of a mapped class; with ``propagate=True`` of its subclasses, too."""
 
-    targets = "an attribute of a mapped class, such as User.name"
+    targets = "an attribute of a mapped class, such as User.name, or its property"
     options = frozenset({"propagate", "retval", "active_history", "raw"})
     names: Mapping[str, tuple[str, ...]] = {
         "set": ("target", "value", "oldvalue", "initiator"),
@@ -237,14 +239,15 @@ class _AttributeEvents(EventKind):
     }
 
     def takes(self, target: object) -> bool:
-        return isinstance(target, (ColumnAttribute, RelationshipAttribute))
+        return isinstance(target, (ColumnAttribute, RelationshipAttribute, ColumnProperty, RelationshipProperty))
 
     def registered(self, target: object, name: str) -> list[Registered]:
-        assert isinstance(target, Attribute)
+        # a property has its class and its name as the attribute has them
+        assert isinstance(target, (Attribute, ColumnProperty, RelationshipProperty))
         return registered_of(target.parent.class_).setdefault(f"{target.key}.{name}", [])
 
     def changed(self, target: object, name: str) -> None:
-        assert isinstance(target, Attribute)
+        assert isinstance(target, (Attribute, ColumnProperty, RelationshipProperty))
         mapper: Mapper = target.parent
         mapper.configure()
         present = self.registered(target, name)

@@ -45,10 +45,12 @@ def expand_entity(entity: object) -> tuple[ColumnElement[Any], ...]:
     members = members_of_bundle(entity)
     if members is not None:
         return _of_members(members)
-    raise UnfitArgumentError(
-        f"select() takes columns, tables and mapped classes, got {entity!r}."
-        " Is the class mapped? For SQL text use text() or literal_column()."
-    )
+    cure = "Is the class mapped? For SQL text use text() or literal_column()."
+    if isinstance(entity, (list, tuple)):
+        cure = (
+            "Pass them one by one: select(User.id, User.name), and say what follows by methods: select(...).where(...)."
+        )
+    raise UnfitArgumentError(f"select() takes columns, tables and mapped classes, got {entity!r}. {cure}")
 
 
 def _of_members(members: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:

@@ -265,6 +265,35 @@ def test_what_listens_to_a_mapper_may_use_it_and_add_to_it(engine: Engine) -> No
     assert sorted(calls) == ["Boat", "House"]
 
 
+def test_the_properties_of_a_mapper_are_listened_to_as_the_attributes_are() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Box(Base):
+        __tablename__ = "box_of_properties"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        size: Mapped[int] = mapped_column(default=7)
+        lids: Mapped[list[Lid]] = relationship()
+
+    class Lid(Base):
+        __tablename__ = "lid_of_properties"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        box_id: Mapped[int | None] = mapped_column(ForeignKey("box_of_properties.id"))
+
+    calls: list[object] = []
+
+    @event.listens_for(inspect(Box).column_attrs["size"], "init_scalar", retval=True)
+    def give_default(target: object, value: object, dict_: dict[str, Any]) -> Any:
+        dict_["size"] = Box.__table__.c.size.default.arg
+        return dict_["size"]
+
+    event.listen(inspect(Box).relationships["lids"], "append", lambda target, value, initiator: calls.append(value))
+    box, lid = Box(), Lid()
+    assert box.size == 7
+    box.lids.append(lid)
+    assert calls == [lid]
+
+
 def test_a_listener_that_fails_keeps_the_mapping_from_being_used() -> None:
     class Base(DeclarativeBase):
         pass
