@@ -7,12 +7,13 @@ that are drawn beforehand. Where neither can be, each row is a statement of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InternalError
-from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.compiler import Compiled, RowText, compile_statement
 from flask_uow.sql.dml import Insert
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.types import Integer, Uuid
@@ -62,19 +63,34 @@ def _in_pages(connection: Connection, compiled: Compiled, values: list[Any], set
     row = compiled.row
     assert row is not None
     # parameters beside the row, in RETURNING say, are sent once for all rows of a page
-    around = len(compiled.slots) - (row.end - row.begin)
-    size = min(_PAGE, max(1, (connection.dialect.max_parameters - around) // max(1, row.end - row.begin)))
+    around = (*compiled.slots[: row.begin], *compiled.slots[row.end :])
+    size = min(_PAGE, max(1, (connection.dialect.max_parameters - len(around)) // max(1, row.end - row.begin)))
     found: Rows = []
-    for start in range(0, len(sets), size):
-        parameters = [compiled.parameters(values, given) for given in sets[start : start + size]]
+    given = (compiled.parameters(values, one) for one in sets)
+    for parameters in _pages(given, size, row if any(slot.key is not None for slot in around) else None):
         first = parameters[0]
-        middle = chain.from_iterable(given[row.begin : row.end] for given in parameters)
+        middle = chain.from_iterable(one[row.begin : row.end] for one in parameters)
         found.extend(
             connection.fetch_all(
                 row.repeated(len(parameters)), (*first[: row.begin], *middle, *first[row.end :]), write=True
             )
         )
     return found
+
+
+def _pages(given: Iterator[tuple[Any, ...]], size: int, row: RowText | None) -> Iterator[Rows]:
+    """Yield the parameters of rows in pages.
+
+    :param row: where the rows' own parameters are, if those beside them may differ: a page is of rows that have the same ones.
+    """
+    alike = [given] if row is None else (rows for _, rows in groupby(given, partial(_beside, row)))
+    for rows in alike:
+        while page := list(islice(rows, size)):
+            yield page
+
+
+def _beside(row: RowText, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*parameters[: row.begin], *parameters[row.end :])
 
 
 def _in_order(connection: Connection, statement: Insert, compiled: Compiled, sets: Sets) -> Rows | None:

@@ -173,7 +173,7 @@ class Insert(InsertTypes):
         :param constraint: the constraint, or its name (PostgreSQL), in their place.
         :param index_where: the condition of a partial unique index.
         """
-        clone = self._clone()
+        clone = self._without_conflict()
         elements, name = self._target(index_elements, constraint)
         clone.conflict = OnConflict(elements, name, index_where, None, None)
         return clone
@@ -197,11 +197,19 @@ class Insert(InsertTypes):
         :param where: a condition on the row that is there; nothing is done where it does not hold.
         :raises ArgumentError: without a key, or when there is nothing to set.
         """
-        clone = self._clone()
+        clone = self._without_conflict()
         elements, name = self._target(index_elements, constraint)
         pairs = self._pairs(set_) if set_ is not None else self._excluded_pairs(elements)
         clone.conflict = OnConflict(elements, name, index_where, pairs, where)
         return clone
+
+    def _without_conflict(self) -> Self:
+        if self.conflict is not None:
+            raise ArgumentError(
+                "on_conflict_do_nothing() or on_conflict_do_update() was called for this INSERT already, and it takes one. Name the key that is"
+                " meant, or make a statement for each."
+            )
+        return self._clone()
 
     def _target(
         self, elements: Iterable[Any], constraint: Constraint | Index | str | None

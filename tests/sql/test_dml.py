@@ -6,6 +6,8 @@ import itertools
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flask_uow import Connection, Engine
 from flask_uow.exc import ArgumentError, DataError, InvalidRequestError
@@ -291,3 +293,33 @@ def test_a_table_by_its_name_is_written_like_another(connection: Connection) -> 
     assert connection.scalar(by_name.select().where(by_name.c.id == 77).with_only_columns(by_name.c.name)) == "newer"
     connection.execute(by_name.delete().where(by_name.c.id == 77))
     assert connection.execute(by_name.select().where(by_name.c.id == 77)).first() is None
+
+
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=12))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_row_of_a_list_has_its_own_values_beside_the_row_as_well(
+    connection: Connection, suffixes: list[int]
+) -> None:
+    connection.execute(delete(person).where(c.id >= 100))
+    rows = [
+        {"key": 100 + n, "first": f"f{n}", "second": f"s{suffix}", "mark": f"-{suffix}"}
+        for n, suffix in enumerate(suffixes)
+    ]
+    statement = (
+        insert(person)
+        .values(id=bindparam("key"), name=bindparam("first"))
+        .on_conflict_do_update([c.id], {"name": bindparam("second")})
+        .returning(c.id, (c.name + bindparam("mark", type_=String)).label("marked"))
+    )
+    found = sorted(connection.execute(statement, rows).all())
+    assert found == [(row["key"], f"{row['first']}{row['mark']}") for row in rows]
+    found = sorted(connection.execute(statement, rows).all())
+    assert found == [(row["key"], f"{row['second']}{row['mark']}") for row in rows]
+
+
+def test_an_insert_does_one_thing_where_a_row_is_there_already() -> None:
+    statement = insert(person).values(id=1).on_conflict_do_update([c.id], {"name": "x"})
+    with pytest.raises(ArgumentError, match="it takes one"):
+        statement.on_conflict_do_nothing()
+    with pytest.raises(ArgumentError, match="it takes one"):
+        statement.on_conflict_do_update([c.name], {"name": "y"})
