@@ -268,6 +268,13 @@ class Insert(InsertTypes):
         clone.fixed_pairs = (*self.fixed_pairs, *self._pairs(values))
         return clone
 
+    def fixed(self) -> Insert:
+        """Return the statement with its one row of values as those that every row is to have."""
+        clone = self._clone()
+        (row,) = self.value_rows
+        clone.fixed_pairs, clone.value_rows = (*self.fixed_pairs, *row), ()
+        return clone
+
     def _parts(self) -> tuple[Any, ...]:
         rows = tuple(item for row in self.value_rows for pair in row for item in pair)
         return (

@@ -41,9 +41,17 @@ Values = dict[str, Any]
 
 def takes_rows(statement: Insert, params: Any, mapper: Mapper) -> bool:
     """Return True when parameters are rows for :func:`insert_rows`: several, or of a class in several tables."""
-    if statement.has_values or statement.entity is not mapper:
+    if statement.entity is not mapper or (statement.has_values and not _has_fixed_values(statement, params)):
         return False
     return (not isinstance(params, Mapping) and len(params) > 1) or len(mapper.stored) > 1
+
+
+def _has_fixed_values(statement: Insert, params: Any) -> bool:
+    """Return True where the values of a statement go into each of several rows that it returns; others have parameters in their values."""
+    if not statement.entities or statement.is_list or len(statement.value_rows) != 1 or isinstance(params, Mapping):
+        return False
+    named = {bind.key for bind in statement.shape().binds}
+    return len(params) > 1 and named.isdisjoint(params[0])
 
 
 def insert_rows(session: ExecutingSession, statement: Insert, rows: Sequence[Any], mapper: Mapper) -> Result:
@@ -52,6 +60,8 @@ def insert_rows(session: ExecutingSession, statement: Insert, rows: Sequence[Any
     :param rows: mappings by attribute.
     :raises InvalidRequestError: for a name that is no column attribute of the class.
     """
+    if statement.has_values:
+        statement = statement.fixed()
     named = [_by_attribute(statement, row, mapper) for row in rows]
     if len(mapper.stored) > 1:
         return _insert_into_tables(session, statement, named, mapper)

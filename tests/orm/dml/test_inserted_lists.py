@@ -11,6 +11,7 @@ import pytest
 from flask_uow import (
     DeclarativeBase,
     ForeignKey,
+    Integer,
     Mapped,
     Session,
     aliased,
@@ -248,3 +249,24 @@ def test_a_list_gives_columns_beside_those_that_the_statement_sets(clubs: Any) -
     assert session.scalar(select(club.rank).where(club.name == "golf")) == 4
     with pytest.raises(InvalidRequestError, match="nonsense"):
         session.execute(statement, [{"which": "go", "nonsense": 7}])
+
+
+@pytest.mark.parametrize("rank", [9, func.abs(-9), select(func.count() + 9).scalar_subquery()])
+def test_values_of_the_statement_are_those_of_each_row_that_comes_back(clubs: Any, rank: Any) -> None:
+    session, Club = clubs.session, clubs.Club
+    wanted = insert(Club).values(rank=rank, level=1).returning(Club, sort_by_parameter_order=True)
+    made = session.scalars(wanted, [{"name": "x"}, {"name": "a"}, {"name": "m", "open": False}]).all()
+    assert [(club.name, club.level, club.open) for club in made] == [("x", 1, True), ("a", 1, True), ("m", 1, False)]
+    assert {club.rank for club in made} <= {9, 10}
+    assert all(club in session for club in made)
+    # parameters of the values are given with each row
+    shifted = insert(Club).values(rank=bindparam("base", type_=Integer) + 1)
+    session.execute(shifted, [{"name": "p", "base": 1}, {"name": "q", "base": 2}])
+    assert session.scalars(select(Club.rank).where(Club.name.in_(["p", "q"])).order_by(Club.name)).all() == [2, 3]
+
+
+def test_values_of_the_statement_go_into_rows_of_several_tables(clubs: Any) -> None:
+    session, Dog = clubs.session, clubs.Dog
+    wanted = insert(Dog).values(tricks=7).returning(Dog, sort_by_parameter_order=True)
+    dogs = session.scalars(wanted, [{"name": "rex"}, {"name": "bo"}]).all()
+    assert [(dog.name, dog.tricks, dog.kind) for dog in dogs] == [("rex", 7, "dog"), ("bo", 7, "dog")]
