@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.sql import operators as ops
-from flask_uow.sql.expressions import BindParameter, UnaryExpression
+from flask_uow.sql.expressions import BindParameter, ColumnElement, UnaryExpression
 from flask_uow.sql.nodes import ClauseElement, Shape, rewriting
 from flask_uow.sql.selectable import FromClause
 
@@ -31,7 +31,9 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
         in_place: N = found
         return in_place
     # columns know their element of FROM by identity, so it is never copied
-    if isinstance(node, (FromClause, BindParameter)) or isinstance(getattr(node, "table", None), FromClause):
+    if isinstance(node, (FromClause, BindParameter)):
+        return node
+    if isinstance(node, ColumnElement) and isinstance(getattr(node, "table", None), FromClause):
         return node
     if keep_own and (own := node.own_froms()):
         replace = _sparing(own, replace)
@@ -73,9 +75,10 @@ def _rewritten_value(value: object, replace: Replace, keep_own: bool) -> Any:
     return value
 
 
-def with_values(node: N, values: Mapping[str, Any]) -> N:
+def with_values(node: N, values: Mapping[str, Any], *, as_far_as_known: bool = False) -> N:
     """Return a node with values for its named parameters.
 
+    :param as_far_as_known: True leaves names out that would be an error.
     :raises InvalidRequestError: for a name that no parameter has, or one that only elements of FROM have.
     """
     given: set[str] = set()
@@ -88,7 +91,12 @@ def with_values(node: N, values: Mapping[str, Any]) -> N:
         return made.setdefault(id(inner), inner.with_value(values[inner.key]))
 
     made: dict[int, ClauseElement] = {}
-    found = rewritten(node, replaced)
+    found: Any = rewritten(node, replaced)
+    if found is not node and hasattr(node, "columns_clause"):
+        # it goes on being about the same classes
+        found = found.with_parts(entities=_rewritten_value(node.entities, replaced, False))
+    if as_far_as_known:
+        return found
     shape = Shape()
     node.collect_shape(shape)
     known = sorted({bind.key for bind in shape.binds if bind.key is not None})

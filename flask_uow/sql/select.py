@@ -14,6 +14,7 @@ from flask_uow.exc import InvalidRequestError, UnfitArgumentError
 from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.entities import coerce_groups
 from flask_uow.sql.expressions import ColumnElement, LiteralColumn
+from flask_uow.sql.filtering_by import named_conditions
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
@@ -21,7 +22,6 @@ from flask_uow.sql.nodes import NO_OPTIONS, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, coerce_from, selecting
-from flask_uow.sql.subqueries import Subquery
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, TP_co, Ts
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 from flask_uow.sql.value_errors import named_criteria, unnamed_criteria
@@ -64,7 +64,7 @@ class Select(WordedSelect[TP_co]):
         self.words = NO_WORDS
         self._execution_options = NO_OPTIONS
         self.correlation: tuple[tuple[FromClause, ...], bool] | None = None
-        self.joined_last = None
+        self.joined_last = self.begins_at = None
         self._stand_ins = ()
         self._set_entities(entities)
 
@@ -202,6 +202,7 @@ class Select(WordedSelect[TP_co]):
         self.given_froms = (*self.given_froms, *(coerce_from(element) for element in elements))
         for element in elements:
             if hasattr(element, "__uow_entity__"):
+                self.begins_at = self.begins_at or element
                 self._add_source(element.__uow_entity__)
             for entity in getattr(element, "outer_entities", ()):
                 self._leave_to_join(entity)
@@ -509,24 +510,13 @@ class Select(WordedSelect[TP_co]):
         return clone
 
     def filter_by(self, *unnamed: Never, **values: Any) -> Self:
-        """Return the statement with ``attribute == value`` added, for what was joined last, or else for the first entity.
+        """Return the statement with ``attribute == value`` added, for what was joined last, or for the class of ``select_from()``, or the first entity.
 
         :raises InvalidRequestError: for a name that the entity does not have.
         """
         if unnamed:
             raise unnamed_criteria(len(unnamed))
-        entity = self.filter_entity
-        if entity is not None:
-            return self.where(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
-        element = coerce_from(self.joined_last) if self.joined_last is not None else self._implied_from(Subquery(self))
-        return self.where(*(element.c[name] == value for name, value in values.items()))
-
-    @property
-    def filter_entity(self) -> Any:
-        """The mapped entity that ``filter_by()`` is about, or None."""
-        if self.joined_last is not None:
-            return getattr(self.joined_last, "__uow_entity__", None)
-        return next((e.__uow_entity__ for e in self.entities if hasattr(e, "__uow_entity__")), None)
+        return self.where(*named_conditions(self, values))
 
     @property
     def whereclause(self) -> ColumnElement[bool] | None:

@@ -40,10 +40,11 @@ class SourcedSelect(SelectBase[TP_co]):
     :ivar having_clauses: the conditions of HAVING, to be joined by AND.
     :ivar distinct_clause: True for DISTINCT, the expressions of DISTINCT ON, or False.
     :ivar joined_last: the class or table that was joined last, which ``filter_by()`` is about.
+    :ivar begins_at: the first class of ``select_from()``, which it is about before anything is joined; None where there is none.
     """
 
     __slots__ = (
-        "_entity_criteria", "_entity_froms", "_stand_ins", "columns_clause", "distinct_clause", "entities", "given_froms",
+        "_entity_criteria", "_entity_froms", "_stand_ins", "begins_at", "columns_clause", "distinct_clause", "entities", "given_froms",
         "group_by_clauses", "having_clauses", "joined_last", "where_clauses",
     )  # fmt: skip
     entities: tuple[Any, ...]
@@ -57,6 +58,7 @@ class SourcedSelect(SelectBase[TP_co]):
     _entity_criteria: tuple[tuple[Any, tuple[Any, ...]], ...]
     _entity_froms: tuple[FromClause, ...]
     joined_last: Any
+    begins_at: Any
     # what stands for tables of classes that are selected from something else
     _stand_ins: tuple[StandIns, ...]
 

@@ -18,9 +18,13 @@ from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
 from flask_uow.orm.query.labels import with_table_names
 from flask_uow.orm.query.parents import leads_to
+from flask_uow.orm.query.worded import WordedQuery
+from flask_uow.sql.constructors import literal
 from flask_uow.sql.entities import expand_groups, key_of_item
+from flask_uow.sql.filtering_by import named_conditions
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement, copier_of
+from flask_uow.sql.rewriting import with_values
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, Exists, SelectBase, coerce_select
 from flask_uow.sql.subqueries import CTE, Subquery
@@ -49,7 +53,7 @@ class _Parts(TypedDict, total=False):
     assertions: bool
 
 
-class BuildingQuery(Generic[T]):
+class BuildingQuery(WordedQuery, Generic[T]):
     """Base of :class:`~flask_uow.orm.query.query.Query`. Immutable.
 
     :param entities: mapped classes, their attributes, aliases, columns.
@@ -157,10 +161,21 @@ class BuildingQuery(Generic[T]):
 
     @property
     def statement(self) -> SelectBase:
-        """The SELECT that the query stands for.
+        """The SELECT that the query stands for, with the values of :meth:`params`.
 
         :raises ArgumentError: when the query was made without any class or column, and was given none since.
         """
+        return self._with_values(self._sent)
+
+    def _with_values(self, statement: SelectBase) -> SelectBase:
+        """Return the SELECT as one that goes on without the query, and thus needs the values that :meth:`params` was given."""
+        if not self._params or self._from_statement is not None:
+            return statement
+        return with_values(statement, self._params, as_far_as_known=True)
+
+    @property
+    def _sent(self) -> SelectBase:
+        """The SELECT as the query executes it, which passes the values along."""
         if not self._select.entities:
             raise ArgumentError(
                 "query() takes at least one mapped class or column, unless value() or add_columns() names what to ask for."
@@ -201,30 +216,6 @@ class BuildingQuery(Generic[T]):
         """Return the query whose :meth:`subquery` and :meth:`cte` have the names of the tables in those of the columns: ``user_name``."""
         return self._changed(labels_tables=True)
 
-    def set_label_style(self, style: str) -> Self:
-        """Return the query whose :meth:`subquery` and :meth:`cte` name their columns so; see :meth:`Select.set_label_style`."""
-        return self._with(self._select.set_label_style(style))
-
-    def get_label_style(self) -> str:
-        """Return how :meth:`subquery` and :meth:`cte` name their columns."""
-        return self._select.get_label_style()
-
-    def prefix_with(self, *prefixes: str, dialect: str | None = None) -> Self:
-        """Return the query with words behind SELECT; see :meth:`Select.prefix_with`."""
-        return self._with(self._select.prefix_with(*prefixes, dialect=dialect))
-
-    def suffix_with(self, *suffixes: str, dialect: str | None = None) -> Self:
-        """Return the query with words at its end; see :meth:`Select.suffix_with`."""
-        return self._with(self._select.suffix_with(*suffixes, dialect=dialect))
-
-    def with_hint(self, selectable: object, text: str, dialect_name: str = "*") -> Self:
-        """Return the query with a hint about a table; see :meth:`Select.with_hint`."""
-        return self._with(self._select.with_hint(selectable, text, dialect_name))
-
-    def with_statement_hint(self, text: str, dialect_name: str = "*") -> Self:
-        """Return the query with a hint at its end; see :meth:`Select.with_statement_hint`."""
-        return self._with(self._select.with_statement_hint(text, dialect_name))
-
     def _for_from(self) -> SelectBase:
         return with_table_names(self.statement) if self._labels_tables else self.statement
 
@@ -247,6 +238,9 @@ class BuildingQuery(Generic[T]):
 
     def exists(self) -> Exists:
         """Return ``EXISTS (query)``."""
+        if not self._select.entities:
+            # of query().select_from(...), which columns there are makes no difference
+            return Exists(self._with_values(self._select.with_only_columns(literal(1))))
         return Exists(self.statement)
 
     @property
@@ -338,18 +332,13 @@ class BuildingQuery(Generic[T]):
     where = filter
 
     def filter_by(self, *unnamed: Never, **values: Any) -> Self:
-        """Return the query with ``attribute == value`` added, for what was joined last, or else for the first entity.
+        """Return the query with ``attribute == value`` added, for what was joined last, or for the class of ``select_from()``, or the first entity.
 
         :raises InvalidRequestError: for a name that the entity does not have.
         """
         if unnamed:
             raise unnamed_criteria(len(unnamed))
-        entity = self._select.filter_entity
-        if entity is None:
-            entity = first_mapper(self._select.entities)
-        if entity is None:
-            raise InvalidRequestError("filter_by() needs a mapped class in the query. Use filter(column == value).")
-        return self.filter(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
+        return self.filter(*named_conditions(self._select, values))
 
     def order_by(self, *criteria: Any) -> Self:
         """Return the query ordered by more criteria, in place of the order that ``mapper(order_by=...)`` gives the class.
@@ -640,7 +629,8 @@ def _member(given: object) -> Any:
     """Return the member of a compound: of a query, its SELECT, in the class's own order only where that decides on the rows."""
     if isinstance(given, BuildingQuery) and given._from_statement is None:
         select = given._select
-        return given.statement if select.limit_clause is not None or select.offset_clause is not None else select
+        has_limit = select.limit_clause is not None or select.offset_clause is not None
+        return given.statement if has_limit else given._with_values(select)
     return given
 
 

@@ -180,8 +180,9 @@ class _Call:
         return self._named(target) if isinstance(target, str) else target
 
     def _named(self, name: str) -> Any:
-        last = self.select.filter_entity
-        candidates = [last] if last is not None else []
+        last = self.select.joined_last
+        items = self.select.entities if last is None else (last,)
+        candidates = [item.__uow_entity__ for item in items if hasattr(item, "__uow_entity__")][:1]
         if self._starts_at_root or not candidates:
             candidates = [*self._roots(), *candidates]
         if not candidates:

@@ -81,7 +81,7 @@ class Query(BuildingQuery[T]):
 
     def get_execution_options(self) -> Mapping[str, Any]:
         """Return the options that :meth:`execution_options` has set."""
-        return self.statement.get_execution_options()
+        return self._sent.get_execution_options()
 
     def tuples(self) -> Self:
         """Return the query itself: its rows are tuples already."""
@@ -104,13 +104,13 @@ class Query(BuildingQuery[T]):
 
     def all(self) -> list[T]:
         """Return all results as a list."""
-        return self._fetch(self.statement)
+        return self._fetch(self._sent)
 
     def __iter__(self) -> Iterator[T]:
-        size = self.statement.get_execution_options().get("yield_per")
+        size = self._sent.get_execution_options().get("yield_per")
         if size is None:
-            return iter(self._fetch(self.statement))
-        pages = self._session().stream_query(self.statement, self._params, self._autoflush, "query", size)
+            return iter(self._fetch(self._sent))
+        pages = self._session().stream_query(self._sent, self._params, self._autoflush, "query", size)
         return (item for page in pages for item in page)
 
     def first(self) -> T | None:
@@ -120,7 +120,7 @@ class Query(BuildingQuery[T]):
 
     def _limited(self, rows: int) -> Any:
         """Return the SELECT with a limit, where it can have one and has none."""
-        statement: Any = self.statement
+        statement: Any = self._sent
         return statement.limit(rows) if isinstance(statement, Select) and statement.limit_clause is None else statement
 
     def one(self) -> T:
@@ -143,14 +143,14 @@ class Query(BuildingQuery[T]):
         return found[0] if found else None
 
     def _at_most_one(self) -> list[T]:
-        select: Any = self.statement
+        select: Any = self._sent
         if not is_gathered(select):
             # two rows tell that there are several
             select = self._limited(2)
         found = self._fetch(select, "each row")
         if len(found) > 1 and all(is_same_result(found[0], item) for item in found):
             # the same objects in several rows; where only two were asked for, others may follow
-            found = found[:1] if select is self.statement else self.all()
+            found = found[:1] if select is self._sent else self.all()
         if len(found) > 1:
             raise MultipleResultsFound(
                 "one row was expected, and there are several. Use first(), or make the criteria narrower."
@@ -236,7 +236,7 @@ class Query(BuildingQuery[T]):
         :param load: as for :meth:`Session.merge`: False takes the objects' state as it is, without asking the database.
         """
         session = self._session()
-        items = self.statement.entities
+        items = self._sent.entities
         places = [place for place, item in enumerate(items) if hasattr(item, "__uow_entity__")]
         if len(items) == 1 and places:
             return [obj if obj is None else session.merge(obj, load=load) for obj in iterator]
@@ -266,7 +266,7 @@ class Query(BuildingQuery[T]):
     def count(self) -> int:
         """Return the number of rows."""
         session = self._session()
-        statement: Any = self.statement
+        statement: Any = self._sent
         if isinstance(statement, Select) and statement.limit_clause is None and statement.offset_clause is None:
             # an order does not change the number, and costs a sort
             statement = statement.order_by(None)
