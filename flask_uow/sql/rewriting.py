@@ -94,9 +94,11 @@ def with_values(node: N, values: Mapping[str, Any], *, as_far_as_known: bool = F
     found: Any = rewritten(node, replaced)
     if found is not node and hasattr(node, "columns_clause"):
         # it goes on being about the same classes
-        found = found.with_parts(entities=_rewritten_value(node.entities, replaced, False))
+        statement: Any = node
+        found = found.with_parts(entities=_rewritten_value(statement.entities, replaced, False))
+    with_them: N = found
     if as_far_as_known:
-        return found
+        return with_them
     shape = Shape()
     node.collect_shape(shape)
     known = sorted({bind.key for bind in shape.binds if bind.key is not None})
@@ -110,7 +112,7 @@ def with_values(node: N, values: Mapping[str, Any], *, as_far_as_known: bool = F
                 f"params() got {name!r}, a parameter inside an element of FROM, which others may refer to. Pass the value when the statement is"
                 f" executed: execute(statement, {{{name!r}: ...}})."
             )
-    return found
+    return with_them
 
 
 rewriting.with_values = with_values
