@@ -85,6 +85,7 @@ from flask_uow.orm.mapping.descriptors import (
 )
 from flask_uow.orm.mapping.dynamic import AppenderQuery, WriteOnlyCollection
 from flask_uow.orm.mapping.hybrids import Comparator, hybrid_method, hybrid_property
+from flask_uow.orm.mapping.index_properties import index_property
 from flask_uow.orm.mapping.inheritance import polymorphic_union
 from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.orm.mapping.join_marks import foreign, remote
@@ -163,7 +164,7 @@ __all__ = [
     "composite", "configure_mappers", "contains_eager", "create_session", "declarative_base", "declarative_mixin",
     "declared_attr", "defaultload", "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all",
     "flag_dirty", "flag_modified", "foreign", "has_inherited_table", "hybrid_method", "hybrid_property",
-    "immediateload", "inspect", "join", "joinedload", "joinedload_all", "keyfunc_mapping", "lazyload",
+    "immediateload", "index_property", "inspect", "join", "joinedload", "joinedload_all", "keyfunc_mapping", "lazyload",
     "load_only", "make_transient", "make_transient_to_detached", "mapped_collection", "mapped_column", "mapper",
     "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union",
     "query_expression", "raiseload", "reconstructor", "registry", "relation", "relationship", "remote",

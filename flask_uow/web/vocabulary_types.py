@@ -370,6 +370,7 @@ class VocabularyTypes:
         self.hybrid_method = flask_uow.hybrid_method
         self.hybrid_property = flask_uow.hybrid_property
         self.immediateload = flask_uow.immediateload
+        self.index_property = flask_uow.index_property
         self.insert = flask_uow.insert
         self.inspect = flask_uow.inspect
         self.intersect = flask_uow.intersect

@@ -54,6 +54,13 @@ def ordering_list(
     return lambda: OrderingList(attr, function, reorder_on_append)
 
 
+def _restored(cls: type[OrderingList], attributes: dict[str, Any], items: list[Any]) -> OrderingList:
+    made = cls.__new__(cls)
+    made.__dict__.update(attributes)
+    list.extend(made, items)
+    return made
+
+
 class OrderingList(list[Any]):
     """A list that numbers its objects; made by :func:`ordering_list`.
 
@@ -72,6 +79,10 @@ class OrderingList(list[Any]):
         self.ordering_attr = ordering_attr or "position"
         self.ordering_func = ordering_func
         self.reorder_on_append = reorder_on_append
+
+    def __reduce__(self) -> Any:
+        # pickle would append the objects before it restores how they are numbered
+        return _restored, (type(self), self.__dict__, list(self))
 
     def reorder(self) -> None:
         """Number all objects anew."""

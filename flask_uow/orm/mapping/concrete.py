@@ -33,6 +33,17 @@ class ConcreteBase:
     _concrete_discriminator_name: ClassVar[str] = "type"
 
 
+class _Entity:
+    """The entity of a class without a table while it waits for those with one: a statement that asks for it has the family configured."""
+
+    def __get__(self, obj: object, owner: Any) -> Any:
+        if AbstractConcreteBase in owner.__bases__ and "registry" in dir(owner):
+            owner.registry.configure()
+            if "__uow_entity__" in vars(owner):
+                return vars(owner)["__uow_entity__"]
+        raise AttributeError("__uow_entity__")
+
+
 class AbstractConcreteBase(ConcreteBase):
     """As :class:`ConcreteBase`, for a first class without a table of its own: ``class Employee(AbstractConcreteBase, Base)``.
 
@@ -40,6 +51,8 @@ class AbstractConcreteBase(ConcreteBase):
     the union. It is mapped when the mappers are configured, anew after further subclasses; ``select(Employee)`` sees to it,
     :func:`configure_mappers` too.
     """
+
+    __uow_entity__ = _Entity()
 
     @classmethod
     def __declare_first__(cls) -> None:

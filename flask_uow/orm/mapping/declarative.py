@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Never, TypeVar
+from typing import Any, ClassVar, Never, TypeVar
 
 from flask_uow.exc import did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.mapping.class_arguments import declared_attr
 from flask_uow.orm.mapping.class_expressions import class_expression
-from flask_uow.orm.mapping.concrete import AbstractConcreteBase
 from flask_uow.orm.mapping.declared_class import DECLARATIONS, MACHINERY, add_to_mapping, map_declared
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.mapping.registry import Registry
@@ -53,16 +52,6 @@ class DeclarativeMeta(type):
             if constructor is not None and own.__init__ is object.__init__:
                 own.__init__ = constructor
             map_declared(own, own.registry)
-
-    if not TYPE_CHECKING:  # to a type checker, an attribute that is not there stays an error
-
-        def __getattr__(cls, name: str) -> Any:
-            # the base of concrete classes is mapped once these are there: at the latest when a statement asks for it
-            if name == "__uow_entity__" and AbstractConcreteBase in cls.__bases__:
-                cls.registry.configure()
-                if name in vars(cls):
-                    return vars(cls)[name]
-            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
 
     def __setattr__(cls, name: str, value: object) -> None:
         """Set an attribute of the class; a declaration (a column, a relationship, a property) becomes an attribute of its objects.

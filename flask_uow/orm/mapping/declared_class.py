@@ -249,6 +249,7 @@ def _map_class(
     if shared is not None:
         # the table has columns of sibling classes as well, whose attributes are not this one's
         options.setdefault("include_properties", [column.name for _, column in columns])
+    declared.properties.update(options.pop("properties", {}))
     made = Mapper(cls, table, declared.properties, registry=registry, **with_copied_columns(cls, options, copies))
     made.concrete_discriminator = discriminator
 
@@ -462,10 +463,14 @@ def _declarations(
                 # at the place where the class declares it
                 found.pop(name, None)
                 found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls, copies), read)
+        in_fields = _in_fields(base, annotations)
+        for name, value in in_fields.items():
+            found.pop(name, None)
+            found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls, copies), None)
         for name, value in list(vars(base).items()):
             if isinstance(value, declared_attr):
                 methods = True
-            if (name in annotations and name in found) or name.startswith("__"):
+            if (name in annotations and name in found) or name.startswith("__") or name in in_fields:
                 continue
             if isinstance(value, declared_attr):
                 found.pop(name, None)
@@ -479,6 +484,21 @@ def _declarations(
     if methods:
         _ask_methods(cls, found, registry)
     return found
+
+
+def _in_fields(cls: Any, annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the declarations in the metadata of the fields of a dataclass: ``field(metadata={"sa": Column(Integer)})``, or a function that returns it.
+
+    :param annotations: those of its own body.
+    """
+    key = getattr(cls, "__sa_dataclass_metadata_key__", None)
+    if key is None or "__dataclass_fields__" not in vars(cls):
+        return {}
+    fields = cls.__dataclass_fields__
+    found = {
+        name: fields[name].metadata[key] for name in annotations if name in fields and key in fields[name].metadata
+    }
+    return {name: value() if callable(value) else value for name, value in found.items()}
 
 
 def _ask_methods(cls: type, found: dict[str, tuple[Any, MappedAnnotation | None]], registry: Registry) -> None:

@@ -17,7 +17,7 @@ from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flask_uow.orm.instrumentation.attributes import Attribute
     from flask_uow.orm.interfaces import MappedObject
@@ -85,6 +85,19 @@ class PropComparator(ColumnOperators):
             return super().operate(op, other, **modifiers)
         expression: ColumnElement[Any] = self._attribute.operate(op, other, **modifiers)
         return expression
+
+    def any(self, other: object = None, /, **options: Any) -> ColumnElement[bool]:
+        # columns have methods of these names, too, which mean something else
+        if not hasattr(self._attribute, "relationship"):
+            return super().any(other, **options)
+        found: ColumnElement[bool] = self._attribute.any(other, **options)
+        return found
+
+    def contains(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
+        if not hasattr(self._attribute, "relationship"):
+            return super().contains(other, autoescape, escape)
+        found: ColumnElement[bool] = self._attribute.contains(other)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or self._attribute is None:
@@ -230,6 +243,7 @@ def synonym(
     descriptor: object = None,
     comparator_factory: type[PropComparator] | None = None,
     doc: str | None = None,
+    info: Mapping[Any, Any] | None = None,
 ) -> Mapped[Any]:
     """Map another name for an attribute: the same value on objects, the same expression on the class.
 
@@ -237,8 +251,11 @@ def synonym(
     :param map_column: map the column that has the synonym's own name to ``name``.
     :param descriptor: a Python property that has charge of objects; one that the class has under this name is taken by itself.
     :param comparator_factory: a subclass of :class:`PropComparator`.
+    :param info: notes of the application.
     """
-    return cast("Mapped[Any]", SynonymProperty(name, map_column, descriptor, comparator_factory, doc))
+    made = SynonymProperty(name, map_column, descriptor, comparator_factory, doc)
+    made.info = dict(info or {})
+    return cast("Mapped[Any]", made)
 
 
 def synonym_for(name: str, map_column: bool = False) -> Callable[[Any], Any]:

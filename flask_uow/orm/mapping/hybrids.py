@@ -171,7 +171,9 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
         functools.update_wrapper(cast("Callable[..., Any]", self), fget)
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        # what .inplace decorates stands on the class under the names of those functions as well
+        own = getattr(self.fget, "__name__", name)
+        self.name = own if vars(owner).get(own) is self else name
 
     @overload
     def __get__(self, obj: None, owner: type) -> Any: ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOptions
+from flask_uow.orm.mapping.descriptors import PropComparator
 from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.columns import told_apart
@@ -22,7 +23,6 @@ from flask_uow.sql.select_base import SelectBase
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.events import AttributeExtension
     from flask_uow.orm.mapping.annotations import Mapped
-    from flask_uow.orm.mapping.descriptors import PropComparator
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.columns import SharedColumnOptions
 
@@ -66,6 +66,9 @@ class ColumnProperty(MapperProperty):
     :ivar takes_expressions: True for what :func:`query_expression` has made.
     :ivar parent: the mapper.
     """
+
+    # what comparator_factory= takes a subclass of
+    Comparator = PropComparator
 
     def __init__(self, key: str, columns: list[Any]) -> None:
         self.key = key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
@@ -83,8 +84,15 @@ class registry(Registry):  # noqa: N801 - by the field's name
     def map_imperatively(
         self, class_: type, local_table: object = None, properties: Mapping[str, Any] | None = None, **options: Any
     ) -> Mapper:
-        """Map a class to a table; see :func:`mapper`, whose options it takes."""
-        return Mapper(class_, local_table, properties, registry=self, **options)
+        """Map a class to a table; see :func:`mapper`, whose options it takes. One without an ``__init__`` gets that of the registry."""
+        made: Any = class_
+        gets_constructor = self.constructor is not None and made.__init__ is object.__init__
+        if gets_constructor:
+            made.__init__ = self.constructor
+        mapper = Mapper(class_, local_table, properties, registry=self, **options)
+        if gets_constructor:
+            mapper.when_disposed.append(partial(_without_constructor, class_))
+        return mapper
 
     def as_declarative_base(self, **options: Any) -> Callable[[type], Any]:
         """Return the decorator that makes a declarative base of a class, whose classes belong to this registry."""
@@ -98,6 +106,11 @@ class registry(Registry):  # noqa: N801 - by the field's name
         """Return a declarative base whose classes belong to this registry."""
         base: type[DeclarativeBase] = declarative_base(cls=cls, name=name, registry=self)
         return base
+
+
+def _without_constructor(cls: type) -> None:
+    if "__init__" in vars(cls):
+        delattr(cls, "__init__")
 
 
 DeclaredClass.registry_class = registry

@@ -92,11 +92,16 @@ class Registry:
         """The mapped classes, in order of definition."""
         return [mapper.class_ for mapper in self.mappers]
 
-    def configure(self) -> None:
+    def configure(self, cascade: bool = False) -> None:
         """Configure the mappers that wait for it.
+
+        :param cascade: True has those of all other registries configured as well.
 
         :raises ArgumentError: when a relationship leads nowhere; again at each use until the mapping is mended.
         """
+        if cascade:
+            for other in list(_registries):
+                other.configure()
         # asked before the lock is taken: nearly every call comes when all is configured
         if not self._waiting:
             return
@@ -255,8 +260,11 @@ class Registry:
         own = dict.fromkeys([self.metadata, *(table.metadata for mapper in self.mappers for table in mapper.tables)])
         return list(own)
 
-    def dispose(self) -> None:
-        """Take the hooks out of all classes; they can be mapped again afterwards."""
+    def dispose(self, cascade: bool = False) -> None:
+        """Take the hooks out of all classes; they can be mapped again afterwards.
+
+        :param cascade: as SQLAlchemy takes it; registries whose classes are related to these are disposed of by themselves.
+        """
         with _lock:
             for mapper in self.mappers:
                 mapper.dispose()

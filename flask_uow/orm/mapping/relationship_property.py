@@ -16,6 +16,7 @@ from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.mapping.chosen_rows import about_rows_in_join, chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
+from flask_uow.orm.mapping.descriptors import PropComparator
 from flask_uow.orm.mapping.dynamic import DynamicAttribute, WriteOnlyAttribute
 from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.orm.mapping.inspected_property import InspectedRelationship
@@ -55,6 +56,9 @@ class RelationshipProperty(InspectedRelationship):
     :ivar chosen: the view of the alias, or of the other source of the class, whose rows it leads to; else None.
     :ivar reverse: the property of the other side, or None.
     """
+
+    # what comparator_factory= takes a subclass of
+    Comparator = PropComparator
 
     def __init__(self, argument: object, options: dict[str, Any]) -> None:
         self.argument = argument

@@ -113,6 +113,9 @@ def get_history(obj: object, key: str, passive: bool = False) -> History:
             unchanged = [item for item in members if not contains_identical(added, item)]
             return History(list(added), unchanged, list(removed))
         return _collection_history(state, values.get(key), key)
+    if state.mapper.mutable_types and not _is_new(state):
+        # a value that has changed in place has told nobody
+        record_mutations(state, state.obj)
     present = values.get(key, NO_VALUE)
     changes = state.changes or {}
     if _is_new(state):

@@ -27,11 +27,13 @@ from flask_uow import (
     TypeDecorator,
     flag_dirty,
     flag_modified,
+    inspect,
     mapped_column,
     relationship,
     select,
     set_committed_value,
 )
+from flask_uow.orm.attributes import get_history
 
 
 class Point(Mutable):
@@ -293,3 +295,30 @@ def test_a_committed_collection_is_as_if_loaded(session: Session, profile: Profi
     assert child.parent_id is None
     with pytest.raises(InvalidRequestError, match="no mapped attribute"):
         set_committed_value(profile, "nothing", 1)
+
+
+def test_the_history_knows_of_changes_in_place(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Note(Own):
+        __tablename__ = "note"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        tags = mapped_column(MutableDict.as_mutable(JSON))
+        plain = mapped_column(PickleType)
+
+    Own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            note = Note(tags={"a": 1}, plain=[1])
+            session.add(note)
+            session.commit()
+            assert not get_history(note, "tags").has_changes()
+            note.tags["b"] = 2
+            note.plain.append(2)
+            assert get_history(note, "tags") == ([{"a": 1, "b": 2}], [], [{"a": 1}])
+            assert inspect(note).attrs.plain.history == ([[1, 2]], [], [[1]])
+            session.commit()
+            assert not get_history(note, "tags").has_changes()
+    finally:
+        Own.metadata.drop_all(engine)

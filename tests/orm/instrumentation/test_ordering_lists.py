@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from flask_uow import (
     Engine,
     ForeignKey,
     Mapped,
+    OrderingList,
     Session,
     create_engine,
     mapped_column,
@@ -191,3 +194,18 @@ def test_any_row_of_changes_leaves_the_numbers_of_a_plain_list(steps: list[tuple
         session.commit()
         assert stored(session) == [(title, place) for place, title in enumerate(plain)]
     engine.dispose()
+
+
+def test_a_list_by_itself_can_be_pickled() -> None:
+    numbered = OrderingList("place", reorder_on_append=True)
+    again = pickle.loads(pickle.dumps(numbered))
+    assert (again, vars(again)) == (numbered, vars(numbered))
+    assert type(again) is OrderingList
+    numbered.append(Item())
+    again = copy.copy(numbered)
+    again.append(Item())
+    assert [item.place for item in again] == [0, 1]
+
+
+class Item:
+    place: int | None = None

@@ -294,3 +294,36 @@ def test_comparisons_are_those_of_the_values(session: Session, compare: Any, rig
         if compare(worker.yearly, {"value": 120, "column": worker.wage, "hybrid": worker.yearly}[right])
     ]
     assert sorted(found) == sorted(expected)
+
+
+def test_a_hybrid_that_is_changed_in_place_keeps_its_name(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Box(Own):
+        __tablename__ = "box"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        width: Mapped[int]
+
+        @hybrid_property
+        def double(self) -> int:
+            return self.width * 2
+
+        @double.inplace.setter
+        def _set_double(self, value: int) -> None:
+            self.width = value // 2
+
+        @double.inplace.expression
+        @classmethod
+        def _double_expression(cls) -> Any:
+            return cls.width * 2
+
+    Own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(Box(double=8))
+            session.commit()
+            assert session.execute(select(Box.double)).one()._fields == ("double",)
+            assert session.query(Box.double).filter(Box.double == 8).one().double == 8
+    finally:
+        Own.metadata.drop_all(engine)

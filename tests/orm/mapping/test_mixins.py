@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from flask_uow import (
     ArgumentError,
     Column,
+    ColumnProperty,
     DeclarativeBase,
     DeclarativeMeta,
     Engine,
@@ -17,6 +19,7 @@ from flask_uow import (
     Integer,
     Mapped,
     MetaData,
+    RelationshipProperty,
     Session,
     String,
     Table,
@@ -27,11 +30,13 @@ from flask_uow import (
     declared_attr,
     func,
     hybrid_property,
+    inspect,
     join,
     mapped_column,
     registry,
     relationship,
     select,
+    synonym,
 )
 
 Key = Annotated[int, mapped_column(primary_key=True)]
@@ -448,3 +453,93 @@ def test_an_index_may_come_after_the_class_and_name_its_attributes() -> None:
     index = Index("ix_title", Page.title, func.lower(Page.title))
     assert index in Page.__table__.indexes
     assert index.columns.keys() == ["title"]
+
+
+def test_a_class_is_mapped_with_what_its_fields_and_its_mapper_arguments_say(engine: Engine) -> None:
+    family = registry()
+
+    @family.mapped
+    @dataclasses.dataclass
+    class Page:
+        __table__ = Table("page", family.metadata, Column("id", Integer, primary_key=True), Column("title", String(10)))
+        id: int = dataclasses.field(init=False)
+        title: str | None = None
+        lines: list[Any] = dataclasses.field(default_factory=list)
+        __mapper_args__ = {"properties": {"lines": relationship("Line")}}
+
+    @dataclasses.dataclass
+    class Kept:
+        __sa_dataclass_metadata_key__ = "sa"
+        id: int = dataclasses.field(init=False, metadata={"sa": Column(Integer, primary_key=True)})
+        page_id: int = dataclasses.field(init=False, metadata={"sa": lambda: Column(ForeignKey("page.id"))})
+
+    @family.mapped
+    @dataclasses.dataclass
+    class Line(Kept):
+        __tablename__ = "line"
+        text: str | None = dataclasses.field(default=None, metadata={"sa": Column(String(10))})
+        page: Page | None = dataclasses.field(default=None, metadata={"sa": relationship("Page", viewonly=True)})
+
+    family.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(Page("p", [Line("one"), Line(text="two")]))
+            session.commit()
+            page = session.scalars(select(Page)).one()
+            assert [(line.text, line.page) for line in page.lines] == [("one", page), ("two", page)]
+            assert [field.name for field in dataclasses.fields(Line)] == ["id", "page_id", "text", "page"]
+    finally:
+        family.metadata.drop_all(engine)
+
+
+def test_a_class_that_is_mapped_to_a_table_has_the_constructor_of_its_registry() -> None:
+    family = registry()
+    table = Table("page", family.metadata, Column("id", Integer, primary_key=True), Column("title", String(10)))
+
+    class Page:
+        pass
+
+    family.map_imperatively(Page, table, properties={"name": synonym("title", info={"unit": "text"})})
+    assert Page(title="a").name == "a"  # type: ignore[call-arg,attr-defined]
+    assert inspect(Page).synonyms["name"].info == {"unit": "text"}
+    family.dispose(cascade=True)
+    assert "__init__" not in vars(Page)
+    family.map_imperatively(Page, table)
+    family.configure(cascade=True)
+    assert Page(title="b").title == "b"  # type: ignore[call-arg,attr-defined]
+
+
+def test_properties_name_the_comparators_that_their_factories_derive_from(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Folded(ColumnProperty.Comparator):
+        def __eq__(self, other: object) -> Any:
+            return func.lower(self.__clause_element__()) == func.lower(other)
+
+    class Lines(RelationshipProperty.Comparator):
+        def none(self) -> Any:
+            return ~self.any()
+
+    class Page(Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title = column_property(Column(String(10)), comparator_factory=Folded)
+        lines: Mapped[list[Line]] = relationship(comparator_factory=Lines)
+
+    class Line(Base):
+        __tablename__ = "line"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
+
+    Base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add_all([Page(title="ONE", lines=[Line(id=7)]), Page(title="two")])
+            session.commit()
+            assert session.scalars(select(Page.id).where(Page.title == "one")).all() == [1]
+            assert session.scalars(select(Page.id).where(Page.lines.none())).all() == [2]  # type: ignore[attr-defined]
+            assert session.scalars(select(Page.id).where(Page.lines.any(Line.id == 7))).all() == [1]
+            assert session.scalars(select(Page.id).where(Page.lines.contains(session.get(Line, 7)))).all() == [1]
+    finally:
+        Base.metadata.drop_all(engine)
