@@ -23,6 +23,7 @@ from flask_uow.exc import (
     MultipleResultsFound,
     NoResultFound,
     ResourceClosedError,
+    did_you_mean,
 )
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.typed import TP_co, V
@@ -475,7 +476,12 @@ def result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialec
 
 def has_text(compiled: Compiled) -> bool:
     """Return True where SQL text among the columns of a SELECT may stand for any number of them: ``text("*")``, ``text("id, name")``."""
-    return any(_is_several(column.element) for column in compiled.columns)
+    return any(_is_several(column.element) for column in compiled.columns) or is_by_name(compiled)
+
+
+def is_by_name(compiled: Compiled) -> bool:
+    """Return True for SQL text whose columns are known by their names: ``text(...).columns(created=DateTime)``."""
+    return any(getattr(column.element, "is_named", False) for column in compiled.columns)
 
 
 def _is_several(element: Any) -> bool:
@@ -501,6 +507,20 @@ def _maker_by_name(
 ) -> tuple[tuple[str, ...], RowMaker]:
     """Return names, and what makes rows, where the database alone knows the columns; those that are known have their types."""
     columns = list(compiled.columns)
+    if is_by_name(compiled):
+        names = tuple(str(given[0]) for given in description)
+        for column in columns:
+            if column.name not in names:
+                raise InvalidRequestError(
+                    f"text(...).columns() names a column {column.name!r}, which the statement does not give; it gives {', '.join(names)}."
+                    f"{did_you_mean(column.name, names)}\n[SQL: {compiled.sql}]"
+                )
+        typed = {column.name: column for column in columns}
+        return names, row_maker(
+            names,
+            [dialect.result_processor(typed[name].type) if name in typed else None for name in names],
+            [typed[name].element if name in typed else None for name in names],
+        )
     several = [number for number, column in enumerate(columns) if _is_several(column.element)]
     behind = len(columns) - several[-1] - 1
     unknown: list[Any] = [None] * (len(description) - several[0] - behind)

@@ -120,13 +120,15 @@ class TextClause(Executable, ColumnElement[Any]):
         """Return the text as a SELECT whose columns are known: ``text("SELECT id, name ...").columns(User.id, User.name)``.
 
         :param columns: columns (or mapped attributes) in the order of the text; the results have their names and types.
-        :param types: the types of columns by name, in the order of the text; after ``columns``.
+        :param types: the types of columns by name, ``columns(created=DateTime)``: in any order, and of as many as are to be converted. With
+            them ``columns`` are found by their names, too.
         :raises ArgumentError: without any column.
         """
         known: list[Any] = [
             column.__clause_element__() if hasattr(column, "__clause_element__") else column for column in columns
         ]
-        return TextualSelect(self, (*known, *(TextColumn(name, to_instance(type_)) for name, type_ in types.items())))
+        by_name = (TextColumn(name, to_instance(type_), is_named=True) for name, type_ in types.items())
+        return TextualSelect(self, (*known, *by_name))
 
 
 class TextFrom(FromClause):
@@ -158,21 +160,25 @@ def _as_list(parameter: BindParameter[Any]) -> BindParameter[Any]:
 
 
 class TextColumn(ColumnElement[Any]):
-    """A column of textual SQL, by its name."""
+    """A column of textual SQL, by its name.
 
-    __slots__ = ("_name",)
+    :ivar is_named: True where the name alone says which of the columns it is, and not its place among them.
+    """
+
+    __slots__ = ("_name", "is_named")
     __visit_name__ = "order_name"
 
-    def __init__(self, name: str, type_: TypeEngine[Any]) -> None:
+    def __init__(self, name: str, type_: TypeEngine[Any], is_named: bool = False) -> None:
         self._name = name
         self.type = type_
+        self.is_named = is_named
 
     @property
     def name(self) -> str:
         return self._name
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self._name, self.type.cache_key)
+        return (self._name, self.type.cache_key, self.is_named)
 
 
 class TextualSelect(SelectBase):

@@ -29,6 +29,7 @@ from flask_uow.sql import (
     MetaData,
     String,
     Table,
+    column,
     func,
     literal,
     literal_column,
@@ -582,3 +583,26 @@ def test_a_column_under_another_name_stands_for_itself(engine: Engine) -> None:
         twice = connection.execute(select(thing.c.id.label("one"), thing.c.id.label("two"))).one()
         with pytest.raises(InvalidRequestError, match="several columns 'id'"):
             _ = twice._mapping[thing.c.id]
+
+
+@pytest.mark.parametrize("options", [{}, {"yield_per": 1}])
+def test_types_by_name_are_those_of_the_columns_of_these_names(engine: Engine, options: dict[str, int]) -> None:
+    literal_day = "DATE '2020-01-02'" if engine.dialect.name == "postgresql" else "'2020-01-02'"
+    sql = text(f"SELECT 1 AS n, {literal_day} AS day, 'a' AS name")
+    with engine.connect() as connection:
+        row = connection.execute(sql.columns(name=String, day=Date, n=Integer), execution_options=options).one()
+        assert row._asdict() == {"n": 1, "day": dt.date(2020, 1, 2), "name": "a"}
+        # as few as are to be converted
+        row = connection.execute(sql.columns(day=Date), execution_options=options).one()
+        assert row._asdict() == {"n": 1, "day": dt.date(2020, 1, 2), "name": "a"}
+        row = connection.execute(sql.columns(column("name"), day=Date), execution_options=options).one()
+        assert (row.name, row.day, row.n) == ("a", dt.date(2020, 1, 2), 1)
+        inner = sql.columns(day=Date, n=Integer).subquery()
+        assert connection.execute(select(inner.c.n, inner.c.day), execution_options=options).one() == (
+            1,
+            dt.date(2020, 1, 2),
+        )
+        with pytest.raises(
+            InvalidRequestError, match=r"names a column 'days', which the statement does not give.*Did you mean 'day'"
+        ):
+            connection.execute(sql.columns(days=Date), execution_options=options).all()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.engine.result import has_text
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.joined import EntityNode, Item
 from flask_uow.orm.loading.options import collect_options
@@ -34,8 +35,9 @@ class GivenColumns:
     """
 
     def __init__(self, compiled: Compiled, described: tuple[str, ...]) -> None:
-        self.names = tuple(column.name for column in compiled.columns) or described
-        self._by_identity = {id(column.element): position for position, column in enumerate(compiled.columns)}
+        known = () if has_text(compiled) else compiled.columns
+        self.names = tuple(column.name for column in known) or described
+        self._by_identity = {id(column.element): position for position, column in enumerate(known)}
         self._by_name: dict[str, list[int]] = {}
         for position, name in enumerate(self.names):
             self._by_name.setdefault(name, []).append(position)

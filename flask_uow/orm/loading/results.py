@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from flask_uow.engine.result import has_text
 from flask_uow.engine.rows import row_class
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.class_criteria import with_class_criteria
@@ -197,9 +198,9 @@ def plan_ahead(
     if not isinstance(select, FromStatement):
         return find_plan(select, dialect, cache, streamed)
     compiled, values = compile_statement(select, dialect, cache)
-    if not compiled.columns:
+    if not compiled.columns or has_text(compiled):
         raise InvalidRequestError(
-            f"{what} has to know the columns of a text before it is executed. Say what they are with text(...).columns(...)."
+            f"{what} has to know the columns of a text before it is executed. Say what they are, in order, with text(...).columns(...)."
         )
     return plan_given(select, (), compiled, dialect), values
 

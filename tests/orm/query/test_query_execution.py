@@ -23,6 +23,7 @@ from flask_uow import (
     Registry,
     Session,
     StreamedResult,
+    String,
     Table,
     aliased,
     contains_eager,
@@ -393,3 +394,14 @@ def test_a_query_prints_as_its_statement(filled: Session) -> None:
     query = filled.query(User.name).filter(User.id == 5)
     assert str(query) == "SELECT user.name FROM user WHERE user.id = :param_1"
     assert inspect(User) is query.statement.entities[0].parent
+
+
+def test_objects_of_a_text_whose_columns_are_known_by_name(session: Session) -> None:
+    session.add(User(id=7, name="ed", email="e"))
+    session.commit()
+    sql = text('SELECT id, name, email FROM "user"').columns(email=String, name=String, id=Integer)
+    user = session.scalars(select(User).from_statement(sql)).one()
+    assert (user.id, user.name, user.email) == (7, "ed", "e")
+    assert session.execute(sql).one()._asdict() == {"id": 7, "name": "ed", "email": "e"}
+    with pytest.raises(InvalidRequestError, match="in order"):
+        session.execute(select(User).from_statement(sql), execution_options={"yield_per": 5}).all()
