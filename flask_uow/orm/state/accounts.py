@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.state.expiry import loaded_values, restore_values
-from flask_uow.orm.symbols import STATE, UNDONE
+from flask_uow.orm.symbols import DELETED, STATE, UNDONE
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -92,7 +92,6 @@ class Accounts:
     def undo(self, objects: SessionObjects) -> None:
         """Make inserted objects transient, deleted ones persistent, and give moved ones their keys back; new ones are transient, too."""
         pending = list(objects.new)
-        deleted_keys: dict[InstanceState, Any] = {}
         moved: list[tuple[InstanceState, Any]] = []
         # out of the identity map until the objects that have taken over their keys meanwhile are out as well
         for state, identity in self.moved.items():
@@ -103,7 +102,7 @@ class Accounts:
                 moved.append((state, obj))
             elif state in self.deleted:
                 # it comes back under the key that its row has again
-                deleted_keys[state], state.row_key = state.row_key, identity
+                state.row_key = identity
         undone = self._undo_inserts(objects)
         for state, obj in moved:
             if state.owner is not None:
@@ -111,12 +110,19 @@ class Accounts:
         for state in pending:
             objects.make_transient_again(state)
         objects.new.clear()
+        restored: set[tuple[Any, Any]] = set()
         for state, obj in self.deleted.items():
-            key = deleted_keys.get(state, state.row_key)
-            if state not in self.replaced and (type(obj).__mapper__.base_mapper, key) in undone:
+            key = (type(obj).__mapper__.base_mapper, state.row_key)
+            # of an object that has moved, another one may have been inserted under either key
+            is_new = state in self.inserted if state in self.moved else state not in self.replaced and key in undone
+            if is_new:
                 # it was inserted and deleted in the same transaction
                 objects.make_transient_again(state)
+            elif key in restored:
+                # of a row that was put in the place of one that had been deleted before, and deleted as well
+                obj.__dict__.pop(DELETED, None)
             else:
+                restored.add(key)
                 objects.restore_deleted(obj, state)
         objects.deleted.clear()
 
