@@ -246,6 +246,13 @@ class CheckConstraint(Constraint):
         """The condition; another name of ``condition``."""
         return self.condition
 
+    @property
+    def expressions(self) -> list[Any]:
+        """The columns that it is about, for a naming convention; none where the condition is SQL text."""
+        if self.columns or not isinstance(self.condition, ClauseElement):
+            return list(self.columns)
+        return list(_names_in(self.condition))
+
     def copy(self) -> CheckConstraint | None:
         return None if self.of_column else self.copy_for_column()
 
@@ -265,6 +272,15 @@ def _columns_in(node: ClauseElement) -> Iterator[Any]:
         return
     for child in node.child_nodes():
         yield from _columns_in(child)
+
+
+def _names_in(node: ClauseElement) -> Iterator[Any]:
+    """Yield the columns of a condition, those that belong to no table as well."""
+    if node.__visit_name__ == "column":
+        yield node
+        return
+    for child in node.child_nodes():
+        yield from _names_in(child)
 
 
 def own_column(column: Column[Any], copies: Mapping[Any, Column[Any]]) -> Any:

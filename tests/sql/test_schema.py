@@ -27,6 +27,7 @@ from flask_uow import (
     String,
     Table,
     UniqueConstraint,
+    column,
     insert,
     inspect,
     select,
@@ -328,3 +329,14 @@ def test_kinds_of_a_naming_convention_are_named_by_classes_too() -> None:
     assert [index.name for index in table.indexes] == ["ix_thing"]
     with pytest.raises(ArgumentError, match="expected a pattern for one of ix, uq, ck, fk, pk"):
         MetaData(naming_convention={Table: "x"})
+
+
+def test_a_check_is_named_after_the_columns_that_it_is_about() -> None:
+    own = MetaData(naming_convention={"ck": "ck_%(table_name)s_%(column_0_N_name)s"})
+    after = Table("after", own, Column("a", Integer), Column("b", Integer))
+    CheckConstraint(after.c.a > after.c.b)
+    within = Table("within", own, Column("a", Integer), CheckConstraint(column("a") > 5))
+    assert [c.name for t in (after, within) for c in t.constraints if isinstance(c, CheckConstraint)] == [
+        "ck_after_a_b",
+        "ck_within_a",
+    ]

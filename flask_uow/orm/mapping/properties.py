@@ -180,6 +180,11 @@ class ColumnDeclaration:
         found = tuple(c.column if isinstance(c, MappedColumn) else c for c in self.columns)
         return found if all(isinstance(c, Column) for c in found) else ()
 
+    @property
+    def expression(self) -> Any:
+        """The column or expression, for other declarations in the body of the class: ``column_property("C:/" + filename.expression)``."""
+        return self.columns[0]
+
     def apply(self, prop: ColumnProperty) -> ColumnProperty:
         """Give a property what was declared."""
         prop.deferred = self.deferred

@@ -11,6 +11,7 @@ import pytest
 from flask_uow import (
     ArgumentError,
     Column,
+    DeclarativeBase,
     Engine,
     ForeignKey,
     Integer,
@@ -581,3 +582,25 @@ def test_an_expression_that_is_an_attribute_tells_the_class_of_a_row(engine: Eng
                 assert session.scalars(select(Dear.price)).all() == [200]
         finally:
             base.metadata.drop_all(engine)
+
+
+def test_a_declaration_is_part_of_another_in_the_body_of_a_class(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Letter(Base):
+        __tablename__ = "letter_of_parts"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        street = mapped_column(String(40))
+        town = mapped_column(String(40))
+        place = column_property(street + ", " + town)
+        address = column_property("To " + place.expression)
+        __mapper_args__ = {"properties": {"city": synonym("town")}}
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Letter(street="Elm Street", city="Springwood"))
+        session.commit()
+        found = session.scalars(select(Letter).where(Letter.place == "Elm Street, Springwood")).one()
+        assert (found.address, found.city) == ("To Elm Street, Springwood", "Springwood")
+    Base.metadata.drop_all(engine)
