@@ -313,6 +313,8 @@ class Select(WordedSelect[TP_co]):
         is_link: bool = False,
     ) -> Self:
         position = self._join_position(left, right, onclause)
+        if position is None and isinstance(left, Join) and self._join_missing(left, isouter):
+            position = self._join_position(left, right, onclause)
         if position is not None:
             start: FromClause = self.given_froms[position]
         elif left is not None:
@@ -331,6 +333,18 @@ class Select(WordedSelect[TP_co]):
         else:
             self.given_froms = (*self.given_froms, made)
         return self
+
+    def _join_missing(self, left: Join, isouter: bool) -> bool:
+        """Join the tables of a subclass to that of its base, where only this is in FROM; return False where it is not."""
+        links = [left]
+        while self._position_of([links[-1].left]) is None:
+            inner = links[-1].left
+            if not isinstance(inner, Join):
+                return False
+            links.append(inner)
+        for link in reversed(links):
+            self._add_join(link.left, link.right, link.onclause, isouter, False, is_link=True)
+        return True
 
     def with_join(
         self, left: FromClause | None, right: FromClause, onclause: ClauseElement, *, isouter: bool = False

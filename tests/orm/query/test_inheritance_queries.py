@@ -285,3 +285,23 @@ def test_distinct_and_grouped_objects_are_ordered_by_their_own_key(family: Any, 
     assert session.scalar(select(distinct.order_by(senior.id).exists()))
     loaded = session.scalars(distinct.options(joinedload(senior.skills)).order_by(senior.id).limit(1)).unique().all()
     assert [obj.id for obj in loaded] == ordered[:1]
+
+
+def test_a_join_from_a_subclass_joins_its_tables_to_the_base_that_is_there(family: Any) -> None:
+    session, Company, Engineer, Machine = family.session, family.Company, family.Engineer, family.Machine
+    Employee = family.Employee
+    assert names(session.query(Company).join(Company.employees).join(Engineer.machines)) == ["acme", "bits"]
+    found = session.query(Company).join(Company.employees).join(Engineer.machines).filter(Machine.label == "m3")
+    assert names(found) == ["bits"]
+    statement = select(Company).join(Company.employees).join(Engineer.skills).distinct()
+    assert names(session.scalars(statement)) == ["acme"]
+    pairs = (
+        select(Employee.name, Machine.label)
+        .select_from(Company)
+        .outerjoin(Company.employees)
+        .outerjoin(Engineer.machines)
+        .order_by(Employee.name, Machine.label)
+    )
+    assert session.execute(pairs).all() == [
+        ("ann", "m1"), ("ann", "m2"), ("bob", None), ("cat", "m3"), ("eve", None), ("fay", None),
+    ]  # fmt: skip
