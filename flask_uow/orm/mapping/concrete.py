@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any, ClassVar
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.class_arguments import declared_attr
 from flask_uow.orm.mapping.inheritance import polymorphic_union
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import MappedColumn
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.sql.schema import Column
 
 __all__ = [
@@ -96,7 +98,10 @@ def _unite(base: Any) -> None:
             f"{base.__name__}: a subclass has an attribute {name!r}, and so the union of the family calls the column that tells the class of a row. Give"
             f" that another name: _concrete_discriminator_name in {base.__name__}."
         )
-    declared = {name: value for name, value in vars(base).items() if isinstance(value, (Column, MappedColumn))}
+    kinds = (Column, MappedColumn, declared_attr)
+    declared = {name: v for name, v in vars(base).items() if isinstance(v, kinds) and not name.startswith("__")}
+    for attribute in declared:
+        delattr(base, attribute)
     union = polymorphic_union({found.polymorphic_identity: found.mapped_selectable for found in members}, name, "pjoin")
     made = Mapper(
         base,
@@ -108,6 +113,11 @@ def _unite(base: Any) -> None:
     )
     # a subclass that comes later takes these as from a mixin
     made.when_disposed.append(partial(_give_back, base, declared))
+    for attribute, value in declared.items():
+        prop = value.method(base) if isinstance(value, declared_attr) else None
+        # one that only its annotation says more of is for the subclasses
+        if isinstance(prop, RelationshipProperty) and prop.argument is not None:
+            made.add_property(attribute, prop)
     for found in members:
         made.polymorphic_map[found.polymorphic_identity] = found
         if found.inherits is None:

@@ -26,6 +26,7 @@ from flask_uow import (
     mapped_column,
     relationship,
     select,
+    selectinload,
 )
 from flask_uow.orm.exc import FlushError
 
@@ -217,6 +218,11 @@ def test_a_class_without_a_table_is_queried_by_the_union_of_its_family(engine: E
             ]  # fmt: skip
             assert session.scalars(select(clerk)).all() == [found[0]]
             assert session.scalars(select(person).options(joinedload(clerk.firm)).where(person.name == "c")).one()
+            assert session.scalars(select(person).join(person.firm)).all() == [found[0]]
+            assert session.scalars(select(person).where(person.firm.has(firm.id == 1))).all() == [found[0]]
+            session.expire_all()
+            again = session.scalars(select(person).options(selectinload(person.firm)).order_by(person.name)).all()
+            assert [vars(one)["firm"] for one in again] == [found[0].firm, None, None]
             found[1].name = "gg"
             session.delete(found[0])
             session.commit()
