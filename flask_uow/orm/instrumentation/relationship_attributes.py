@@ -366,8 +366,21 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             if value is NO_VALUE:
                 # the constructor of a dataclass was not given it
                 return
-            if self.listeners is None:
+            if self.listeners is not None:
+                pass
+            elif type(value) is not self.relationship.target_class or self.is_exclusive:
                 value = self._admit(obj, value)
+            else:
+                # what refuse_stranger() asks first, without the call: nearly all are of one Session
+                other, own = value.__dict__.get(STATE), obj.__dict__.get(STATE)
+                if (
+                    other is not None
+                    and own is not None
+                    and other.owner is not None
+                    and own.owner is not None
+                    and other.owner.session_ref is not own.owner.session_ref
+                ):
+                    self._admit(obj, value)
         old = self.current(obj)
         values = obj.__dict__
         wanted = self.relationship.active_history or (self.listeners is not None and self.listeners.active_history)

@@ -268,6 +268,10 @@ class PickledState:
         """The name of the object's state."""
         return "transient" if self.row_key is None else "detached"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the oldest protocols cannot do slots
+        return (PickledState, (self.row_key, self.changes))
+
     def __deepcopy__(self, memo: object) -> None:
         return None
 

@@ -195,3 +195,18 @@ def test_a_class_that_says_itself_how_it_is_pickled_comes_back_too(engine: Engin
         session.commit()
         assert session.scalar("SELECT name FROM own_state") == "changed"
     assert inspect(copy.deepcopy(double)).transient
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_protocol_of_pickle_carries_an_object(session: Session, protocol: int) -> None:
+    user = saved(session)
+    user.name = "changed"
+    assert user.posts[0].author is user
+    double = pickle.loads(pickle.dumps(user, protocol))
+    session.rollback()
+    session.expunge_all()
+    assert double.posts[0].author is double
+    session.add(double)
+    assert session.is_modified(double)
+    session.commit()
+    assert session.query(User).one().name == "changed"
