@@ -216,7 +216,9 @@ class Query(BuildingQuery[T]):
         locks = self._select.for_update_clause is not None
         fresh = locks or self._select.get_execution_options().get("populate_existing")
         entity = self._select.entities[0]
-        if not (fresh or self._select.loader_options):
+        # functions that are told of statements may ask for the options of this one
+        is_told = bool(session.hooks.do_orm_execute and self._select.get_execution_options())
+        if not (fresh or is_told or self._select.loader_options):
             return session.get(entity, ident)
         mapper = entity.__uow_entity__.mapper
         key = key_of(mapper, ident)

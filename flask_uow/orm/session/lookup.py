@@ -89,7 +89,14 @@ def get_slowly(session: ExecutingSession, entity: type[T], ident: object) -> T |
         # an object that was pending may have this key
         obj = identities.get(identity)
     if obj is None:
-        loaded: T | None = load_by_identity(session, mapper, identity)
+        loaded: T | None
+        if session.hooks.do_orm_execute:
+            # by a statement of which functions can be told, and which they may change
+            pairs = zip(mapper.primary_key, key, strict=True)
+            query = session.query(entity).filter(*(mapper.column(column) == value for column, value in pairs))
+            loaded = query.autoflush(False).one_or_none()
+        else:
+            loaded = load_by_identity(session, mapper, identity)
         return loaded
     own = type(obj).__mapper__
     if not own.isa(mapper):

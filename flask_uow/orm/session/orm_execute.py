@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.orm.loading.results import first_mapper
 from flask_uow.sql.dml import Delete, Insert, Update
 from flask_uow.sql.dml_statement import DMLStatement
+from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select_base import SelectBase
 
 if TYPE_CHECKING:
@@ -62,6 +64,29 @@ class ORMExecuteState:
         if isinstance(self.statement, DMLStatement):
             return self.statement.entity is not None
         return self.bind_mapper is not None
+
+    @property
+    def is_from_statement(self) -> bool:
+        """True for entities whose rows come from a statement that is given whole, ``select(User).from_statement(...)``."""
+        return isinstance(self.statement, FromStatement)
+
+    @property
+    def is_executemany(self) -> bool:
+        """True where there are several sets of parameters."""
+        return isinstance(self.parameters, (list, tuple))
+
+    @property
+    def all_mappers(self) -> list[Mapper]:
+        """The mappers of the classes that the statement is about, each once: those of the items of a SELECT, that of an UPDATE or DELETE."""
+        entity = getattr(self.statement, "entity", None)
+        items = getattr(self.statement, "entities", ()) if entity is None else (entity,)
+        found = (first_mapper((item,)) for item in items)
+        return list(dict.fromkeys(mapper for mapper in found if mapper is not None))
+
+    @property
+    def lazy_loaded_from(self) -> None:
+        """None, as :attr:`is_column_load`."""
+        return None
 
     @property
     def is_column_load(self) -> bool:

@@ -21,13 +21,16 @@ from flask_uow import (
     event,
     foreign,
     func,
+    insert,
     inspect,
     mapped_column,
     relationship,
     scoped_session,
     select,
     sessionmaker,
+    text,
     update,
+    with_loader_criteria,
 )
 
 WRITES = ("before_insert", "after_insert", "before_update", "after_update", "before_delete", "after_delete")
@@ -443,6 +446,66 @@ def test_do_orm_execute_may_give_another_result(world: World, session: Session) 
 
     assert [article.title for article in session.scalars(select(world.Article))] == ["b", "a"]
     assert [article.title for article in session.query(world.Article).all()] == ["b", "a"]
+
+
+def test_do_orm_execute_sees_get_of_what_the_session_has_not(world: World, session: Session) -> None:
+    articles = [world.Article(title="a"), world.Review(title="b"), world.Article(title="c", slug="hidden")]
+    session.add_all(articles)
+    session.commit()
+    keys = [article.id for article in articles]
+    seen: list[Any] = []
+
+    @event.listens_for(session, "do_orm_execute")
+    def without_hidden(state: Any) -> None:
+        seen.append([mapper.class_ for mapper in state.all_mappers])
+        if state.is_select and not state.execution_options.get("with_hidden"):
+            criteria = world.Article.slug.is_distinct_from("hidden")
+            state.statement = state.statement.options(with_loader_criteria(world.Article, criteria))
+
+    # what the Session has costs no statement
+    assert session.get(world.Article, keys[2]) is articles[2]
+    assert seen == []
+    session.expunge_all()
+    assert session.get(world.Article, keys[2]) is None
+    assert session.query(world.Article).get(keys[2]) is None
+    assert seen == [[world.Article]] * 2
+    found = session.get(world.Article, keys[2], execution_options={"with_hidden": True})
+    assert found is not None
+    assert found.title == "c"
+    assert session.get(world.Article, keys[1]).title == "b"
+    session.expunge_all()
+    assert session.get(world.Review, keys[1]).title == "b"
+    assert session.get(world.Review, keys[0]) is None
+    # it is not there, so that a new one is made
+    session.expunge_all()
+    session.merge(world.Article(id=keys[2], title="new"))
+    assert len(session.new) == 1
+    session.rollback()
+
+
+def test_do_orm_execute_is_told_what_a_statement_is(world: World, session: Session) -> None:
+    seen: list[Any] = []
+
+    @event.listens_for(session, "do_orm_execute")
+    def listen(state: Any) -> None:
+        assert state.lazy_loaded_from is None
+        mappers = [mapper.class_.__name__ for mapper in state.all_mappers]
+        seen.append((mappers, state.is_from_statement, state.is_executemany))
+
+    session.execute(select(world.Article.id, world.Note, world.Article))
+    session.execute(select(world.Article).from_statement(text("SELECT * FROM article")))
+    session.execute(insert(world.Note), [{"text": "a"}, {"text": "b"}])
+    session.execute(update(world.Note).values(text="c"))
+    session.execute(text("SELECT 1"))
+    session.execute(select(world.Article.__table__.c.id))
+    assert seen == [
+        (["Article", "Note"], False, False),
+        (["Article"], True, False),
+        (["Note"], False, True),
+        (["Note"], False, False),
+        ([], False, False),
+        ([], False, False),
+    ]
 
 
 def test_a_query_that_changes_many_rows_is_told(world: World, session: Session) -> None:
