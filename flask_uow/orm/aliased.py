@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -14,7 +13,7 @@ from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, ViewColumn, alias_of, keys_of
 from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
-from flask_uow.orm.mapping.standing_in import columns_standing_in, stand_ins_in
+from flask_uow.orm.mapping.standing_in import stand_ins_for, stand_ins_in
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import criteria_of, froms_of
 from flask_uow.sql.operations import and_
@@ -229,7 +228,7 @@ def _member_of(view: _AliasView, mapper: Mapper) -> Any:
     columns.stand_ins = view.stand_ins
     if view.is_plain:
         return _PlainMember(mapper, columns)
-    columns.own = _standing_in(mapper, view.selectable)
+    columns.own = stand_ins_for(mapper, view.selectable)
     return _Member(_MemberEntity(mapper, view.selectable, mapper.loaded_names, view.name, columns.own), columns)
 
 
@@ -240,7 +239,7 @@ def _alias_of_alias(element: AliasedClass, name: str | None) -> AliasedClass:
     source = alias_of(view.selectable, name) if isinstance(view.selectable, Join) else view.selectable.alias(name)
     if members:
         return _aliased_family(mapper, members, source, name)
-    own = _standing_in(mapper, source, None if view.is_plain else view.column)
+    own = stand_ins_for(mapper, source, None if view.is_plain else view.column)
     return AliasedClass(_AliasView(mapper, source, view.names, name, own))
 
 
@@ -309,7 +308,7 @@ def aliased(
         source = alias_of(given, name)
     elif name is not None:
         source = source.alias(name)
-    own = _standing_in(
+    own = stand_ins_for(
         mapper, source, entity.column if isinstance(entity, _AliasView) and not entity.is_plain else None
     )
     missing = [n for n in mapper.loaded_names if _is_missing(mapper, n, source, own)]
@@ -397,7 +396,7 @@ def _joined(mapper: Mapper, given: list[Any], innerjoin: bool) -> FromClause:
 
 def _aliased_family(mapper: Mapper, given: list[Any], source: FromClause, name: str | None) -> AliasedClass:
     """Return a class with subclasses from a selectable that has the columns of their tables under a name of its own."""
-    view = _AliasView(mapper, source, mapper.loaded_names, name, _standing_in(mapper, source))
+    view = _AliasView(mapper, source, mapper.loaded_names, name, stand_ins_for(mapper, source))
     mappers = list(dict.fromkeys([*mapper.relatives_in_table, *given]))
     extra = mapper.extra_columns(mappers, None, None)
     view.extra = tuple(column for column in extra if all(map(view.has, columns_of(column.column))))
@@ -434,19 +433,6 @@ def _discriminator_in(mapper: Mapper, source: FromClause, polymorphic_on: object
             f" {', '.join(source.c.keys())}."
         )
     return column
-
-
-def _standing_in(mapper: Mapper, source: FromClause, called: Callable[[Any], Any] | None = None) -> StandIns:
-    """Return the stand-ins in a selectable for the columns of a class's tables, and of its usual source.
-
-    :param called: what an alias of the class has for a column, where its rows are meant; see :func:`columns_standing_in`.
-    """
-    found = columns_standing_in(mapper, source, mapper.descendants[1:], called)
-    if mapper.stand_ins is not None:
-        for column in mapper.stand_ins.originals:
-            if column in found:
-                found.setdefault(mapper.column(column), found[column])
-    return StandIns(mapper, source, found)
 
 
 def _is_missing(mapper: Mapper, name: str, source: FromClause, own: StandIns) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
+from flask_uow.orm.mapping.standing_in import stand_ins_for
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
@@ -91,15 +92,33 @@ class EntityNode:
                 named = source.__uow_entity__.mapper if hasattr(source, "__uow_entity__") else target
                 target = named if named.isa(target) else target
             node = EntityNode(view_of(target, source, below), below, (*self.path, target), prop, strategy == "joined")
+            if strategy == "contains" and not hasattr(source, "__uow_entity__"):
+                _find_own(node.view)
             node.view.is_joined = True
             self.joined.append(node)
             node.collect()
+
+    def contained(self) -> Iterator[EntityNode]:
+        """Yield what the query itself has joined to them, parents first."""
+        for node in self.joined:
+            if not node.is_ours:
+                yield node
+                yield from node.contained()
 
     def walk(self) -> Iterator[EntityNode]:
         """Yield everything that is joined, parents first."""
         for node in self.joined:
             yield node
             yield from node.walk()
+
+
+def _find_own(view: EntityView) -> None:
+    """Have a view find its columns in a subquery of the user's own, which may have those of other tables under the same names."""
+    source = view.selectable
+    if source is not view.mapper.selectable and getattr(source, "element", None) is not view.mapper.selectable:
+        view.own = stand_ins_for(view.mapper, source)
+        found = view.with_names(view.names)
+        view.names, view.extra = found.names, found.extra
 
 
 # what a statement under planning selects: a node for each entity, and columns
@@ -211,35 +230,34 @@ def _as_subquery(select: Select, items: Sequence[Item]) -> Select:
         names.setdefault(id(column), name)
         return name
 
-    prefixes: dict[int, str] = {}
+    inside: list[tuple[EntityNode, str]] = []
     for number, item in enumerate(items):
-        if isinstance(item, EntityNode):
-            # the columns of the entity, and those that joins to it need
-            prefixes[number] = f"e{number}_"
-            for key, column in _columns_of(item.view):
-                add(prefixes[number] + key, column)
-            if item.view.discriminator is not None:
-                add(prefixes[number] + DISCRIMINATOR, item.view.discriminator)
-        else:
+        if not isinstance(item, EntityNode):
             add(f"c{number}", item)
+            continue
+        # what contains_eager() names is joined inside
+        for node in (item, *item.contained()):
+            prefix = f"e{number}_" if node is item else f"j{len(inside)}_"
+            inside.append((node, prefix))
+            # the columns of the entity, and those that joins to it need
+            for key, column in _columns_of(node.view):
+                add(prefix + key, column)
+            if node.view.discriminator is not None:
+                add(prefix + DISCRIMINATOR, node.view.discriminator)
     order = []
     select = _without_names(select)
     for number, criterion in enumerate(select.order_by_clauses):
         base = without_direction(criterion)
         order.append((criterion, names.get(id(base)) or add(f"o{number}", base)))
     source = select.with_columns_of_same_rows(*columns).subquery()
-    outer: list[Any] = []
-    for number, item in enumerate(items):
-        if isinstance(item, EntityNode):
-            had_discriminator = item.view.discriminator is not None
-            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], item.view.extra)
-            if had_discriminator:
-                item.view.discriminator = source.c[prefixes[number] + DISCRIMINATOR]
-            # the query inside has the criteria
-            item.view.is_joined = True
-            outer.append(item.view)
-        else:
-            outer.append(source.c[f"c{number}"])
+    for node, prefix in inside:
+        had_discriminator = node.view.discriminator is not None
+        node.view = EntityView(node.view.mapper, source, node.view.names, prefix, node.view.extra)
+        if had_discriminator:
+            node.view.discriminator = source.c[prefix + DISCRIMINATOR]
+        # the query inside has the criteria
+        node.view.is_joined = True
+    outer = [item.view if isinstance(item, EntityNode) else source.c[f"c{n}"] for n, item in enumerate(items)]
     # the order of a subquery promises nothing about the rows of the query around it, so it is said again
     made = Select(tuple(outer)).select_from(source)
     return made.order_by(*(_with_direction(criterion, source.c[name]) for criterion, name in order))

@@ -297,8 +297,10 @@ def _enter_relationship(
     if strategy == "joined" and argument is not None:
         tree.inner[key] = bool(argument)
     if strategy == "contains":
-        # of_type() has said which class the query has joined
-        tree.sources[key] = argument if argument is not None else getattr(attribute, "target", None)
+        # of_type() has said which class the query has joined; a step on the way to another says nothing of the alias
+        source = argument if argument is not None else getattr(attribute, "target", None)
+        if source is not None or key not in tree.sources:
+            tree.sources[key] = source
     below = tree.child(key)
     criteria: tuple[ColumnElement[bool], ...] = getattr(attribute, "criteria", ())
     if criteria and strategy == "contains":

@@ -16,9 +16,10 @@ from flask_uow.sql.stand_ins import StandIns, originals_in
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.source import MappedSource
 
-__all__ = ["attribute_made_of", "columns_standing_in", "stand_ins_in"]
+__all__ = ["attribute_made_of", "columns_standing_in", "stand_ins_for", "stand_ins_in"]
 
 
 def stand_ins_in(mapper: MappedSource, source: FromClause, relatives: Iterable[Any]) -> StandIns | None:
@@ -108,6 +109,19 @@ def columns_standing_in(
             if standing:
                 found.setdefault(column, standing[0])
     return found
+
+
+def stand_ins_for(mapper: Mapper, source: FromClause, called: Callable[[Any], Any] | None = None) -> StandIns:
+    """Return the stand-ins in a selectable for the columns of a class's tables, and of its usual source.
+
+    :param called: what an alias of the class has for a column, where its rows are meant; see :func:`columns_standing_in`.
+    """
+    found = columns_standing_in(mapper, source, mapper.descendants[1:], called)
+    if mapper.stand_ins is not None:
+        for column in mapper.stand_ins.originals:
+            if column in found:
+                found.setdefault(mapper.column(column), found[column])
+    return StandIns(mapper, source, found)
 
 
 def _names_of(column: AnyColumn) -> tuple[str, ...]:
