@@ -175,7 +175,7 @@ class AssociationExpression(ColumnOperators):
         found = getattr(self._entity, name, None)
         if not hasattr(found, "relationship"):
             class_ = _class_of(self._entity)
-            known = getattr(getattr(class_, "__mapper__", None), "relationships", ())
+            known = class_.__mapper__.relationships.keys() if hasattr(class_, "__mapper__") else ()
             raise ArgumentError(
                 f"{class_.__name__}.{self.key}: association_proxy() names {name!r}, which is no relationship of {class_.__name__}."
                 f"{did_you_mean(name, known)}"

@@ -21,6 +21,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exc import UnmappedInstanceError
 from flask_uow.orm.state.attribute_state import AttributeStates
 from flask_uow.orm.state.keys import IdentityKey, identity_values
@@ -73,7 +74,15 @@ class InstanceState(weakref.ref[Any]):
     def mapper(self) -> Mapper:
         """The object's mapper."""
         obj: Any = self()
-        mapper: Mapper = type(obj).__mapper__
+        try:
+            mapper: Mapper = type(obj).__mapper__
+        except AttributeError:
+            if obj is not None:
+                raise
+            raise InvalidRequestError(
+                "the object of this state is gone: nothing refers to it any more, and a state does not hold it. Keep the object as long as its"
+                " state is asked: obj = ...; inspect(obj)."
+            ) from None
         return mapper
 
     @property

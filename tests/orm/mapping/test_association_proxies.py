@@ -348,6 +348,16 @@ def test_a_proxy_to_nowhere_is_named() -> None:
     with pytest.raises(ArgumentError, match="'partz', which is no relationship of Lost"):
         Lost.names == "x"  # noqa: B015
 
+    class Found(Own):
+        __tablename__ = "found"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        lost_id: Mapped[int] = mapped_column(ForeignKey("lost.id"))
+        parts: Mapped[Lost] = relationship()
+        names = association_proxy("partz", "name")
+
+    with pytest.raises(ArgumentError, match="'partz', which is no relationship of Found"):
+        Found().names  # noqa: B018
+
 
 def test_the_parts_of_a_proxy_can_be_read() -> None:
     shown = User.label_texts

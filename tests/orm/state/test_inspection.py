@@ -324,3 +324,10 @@ def test_the_attributes_of_an_object_are_a_collection() -> None:
         ):
             read()
     assert "tree" in dir(attrs)
+
+
+def test_a_state_whose_object_is_gone_says_so() -> None:
+    state = inspect(Nest(tree="oak"))
+    assert state.obj is None
+    with pytest.raises(InvalidRequestError, match="the object of this state is gone"):
+        state.attrs.tree.history  # noqa: B018
