@@ -250,6 +250,8 @@ class Table(FromClause):
         if column.name in self._c:
             raise ArgumentError(f"table {self.name!r} has a column {column.name!r} already.")
         column.table = self
+        if column.has_own_type and isinstance(column.type, Enum):
+            column.set_type(column.type.in_schema(self.schema))
         self._c.add(column.key or column.name, column)
         if column.primary_key:
             self.primary_key.columns.append(column)

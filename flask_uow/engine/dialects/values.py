@@ -134,7 +134,9 @@ def enum_binder(type_: Enum) -> Processor:
     def bind(value: object) -> Any:
         if value is None:
             return None
-        return texts[type_.convert(value)]
+        member = type_.convert(value)
+        # a str is there only where the type lets strings pass that are none of its texts
+        return texts[member] if not isinstance(member, str) else texts.get(member, member)
 
     texts = type_.texts
     return bind

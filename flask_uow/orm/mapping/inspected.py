@@ -136,9 +136,9 @@ class InspectedMapper(MappedSource):
 
     # -- keys
 
-    def primary_key_from_instance(self, instance: object) -> list[Any]:
+    def primary_key_from_instance(self, instance: object) -> tuple[Any, ...]:
         """Return the values of an object's primary key, in the order of :attr:`primary_key`."""
-        return [getattr(instance, name) for name in self.primary_key_names]
+        return tuple([getattr(instance, name) for name in self.primary_key_names])
 
     def identity_key_from_primary_key(self, primary_key: Any) -> IdentityKey:
         """Return the identity key, ``(class, values)``, of a primary key: a list or a tuple of values."""

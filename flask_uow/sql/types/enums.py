@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.types.base import NULLTYPE, TypeEngine, type_for_value
 from flask_uow.sql.types.named_types import NamedType
 from flask_uow.sql.types.plain import PLAIN
 from flask_uow.sql.value_errors import out_of_range, wrong_kind
+
+if TYPE_CHECKING:
+    from flask_uow.sql.types.named_types import HasSchema
 
 __all__ = ["Enum"]
 
@@ -27,8 +31,9 @@ class Enum(TypeEngine[Any], NamedType):
     :param native_enum: True makes a type of its own on PostgreSQL (CREATE TYPE ... AS ENUM), created and dropped with the tables; False is text.
     :param create_type: with ``native_enum``, False leaves the creation of the type to others.
     :param schema: with ``native_enum``, the schema that the type is in.
-    :param validate_strings: not heeded: strings that are none of the values are always refused.
-    :param metadata: not heeded: the type is created with the first table that has a column of it.
+    :param inherit_schema: with ``native_enum``, True has the type in the schema of the table, where ``schema`` says none.
+    :param metadata: with ``native_enum``, a MetaData whose schema is that of the type, where ``schema`` says none.
+    :param validate_strings: False lets other strings pass to the database; what it keeps of them cannot be loaded.
     :param create_constraint: True gives the table a CHECK that refuses other texts, where the type is none of its own.
     :raises ArgumentError: without any value, for a mix, or where ``values_callable`` does not give a text for each member.
     """
@@ -46,9 +51,13 @@ class Enum(TypeEngine[Any], NamedType):
         create_constraint: bool = False,
         create_type: bool = True,
         schema: str | None = None,
+        inherit_schema: bool = False,
+        metadata: HasSchema | None = None,
         validate_strings: bool = True,
-        metadata: object = None,
     ) -> None:
+        if schema is None and metadata is not None and native_enum:
+            schema = metadata.schema
+        self.validate_strings = validate_strings
         self.enum_class: type[enum.Enum] | None = None
         first = values[0] if values else None
         # makes the type for other values with the same arguments, where these stand for none
@@ -69,7 +78,7 @@ class Enum(TypeEngine[Any], NamedType):
             if self.enum_class.__module__ == "enum":
                 self.of_values = functools.partial(
                     Enum, name=name, length=length, values_callable=values_callable, native_enum=native_enum, create_constraint=create_constraint,
-                    create_type=create_type, schema=schema,
+                    create_type=create_type, schema=schema, inherit_schema=inherit_schema, validate_strings=validate_strings,
                 )  # fmt: skip
         elif values_callable is not None:
             raise ArgumentError("Enum(values_callable=...) goes with one enum class: strings stand for themselves.")
@@ -85,10 +94,20 @@ class Enum(TypeEngine[Any], NamedType):
         self.native_enum = native_enum
         self.create_type = create_type
         self.schema = schema
+        self.inherits_schema = inherit_schema and native_enum and schema is None
         self.create_constraint = create_constraint
         self.length = length if length is not None else max(map(len, self.names), default=0)
         self._allowed = frozenset(self.names)
         self.cache_key = (type(self), self.enum_class, self.names, self.length, native_enum and (self.set_name, schema))
+
+    def in_schema(self, schema: str | None) -> Enum:
+        """Return the type in the schema of a table, where it is that table's."""
+        if schema is None or not self.inherits_schema:
+            return self
+        made = copy.copy(self)
+        made.schema, made.inherits_schema = schema, False
+        made.cache_key = (type(self), self.enum_class, self.names, self.length, (self.set_name, schema))
+        return made
 
     @property
     def enums(self) -> list[str]:
@@ -126,10 +145,12 @@ class Enum(TypeEngine[Any], NamedType):
     def _convert(self, value: object) -> Any:
         enum_class = self.enum_class
         if enum_class is None:
-            if not isinstance(value, str) or value not in self.names:
+            if not isinstance(value, str) or (value not in self.names and self.validate_strings):
                 expected = f"one of {', '.join(map(repr, self.names))}"
                 out_of_range(self, value, expected, "Pass one of them, or add the value to the Enum.")
             return str.__str__(value)
+        if isinstance(value, str) and not self.validate_strings and not isinstance(value, enum_class):
+            return value
         if not isinstance(value, enum_class):
             wrong_kind(self, value, f"a member of {enum_class.__name__}", f"Pass {_meant(enum_class, value)}.")
         return value

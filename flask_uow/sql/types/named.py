@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.sql.types.binary import LargeBinary, Uuid
 from flask_uow.sql.types.enums import Enum
 from flask_uow.sql.types.moments import Date, DateTime, Interval, Time
 from flask_uow.sql.types.numbers import BigInteger, Boolean, Double, Float, Integer, Numeric, SmallInteger
 from flask_uow.sql.types.texts import String, Text
+
+if TYPE_CHECKING:
+    from flask_uow.sql.types.named_types import HasSchema
 
 __all__ = [
     "BIGINT",
@@ -109,14 +112,18 @@ class ENUM(Enum):
         schema: str | None = None,
         values_callable: Callable[[Any], Iterable[str]] | None = None,
         create_constraint: bool = False,
+        inherit_schema: bool = False,
+        metadata: HasSchema | None = None,
         validate_strings: bool = True,
-        metadata: object = None,
     ) -> None:
         super().__init__(
             *values,
             name=name,
             create_type=create_type,
             schema=schema,
+            inherit_schema=inherit_schema,
+            metadata=metadata,
+            validate_strings=validate_strings,
             values_callable=values_callable,
             create_constraint=create_constraint,
             native_enum=True,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask_uow.sql.interfaces import DDLBind
 
-__all__ = ["NamedType", "makers"]
+__all__ = ["HasSchema", "NamedType", "makers"]
+
+
+class HasSchema(Protocol):
+    """A MetaData, as types know it."""
+
+    schema: str | None
 
 
 class _Makers:

@@ -587,9 +587,9 @@ def test_the_key_of_an_object_can_be_asked_for(mapper: Any) -> None:
 
     mapper(Pair, table, properties={"second": table.c.b})
     pair: Any = Pair()
-    assert class_mapper(Pair).primary_key_from_instance(pair) == [None, None]
+    assert class_mapper(Pair).primary_key_from_instance(pair) == (None, None)
     pair.a, pair.second = 1, "x"
-    assert class_mapper(Pair).primary_key_from_instance(pair) == [1, "x"]
+    assert class_mapper(Pair).primary_key_from_instance(pair) == (1, "x")
 
 
 def test_what_is_selected_from_tells_the_columns_of_its_key() -> None:

@@ -180,6 +180,49 @@ def test_a_check_refuses_what_is_no_value_of_an_enum(engine: Engine) -> None:
     assert len([c for c in copied.constraints if isinstance(c, CheckConstraint)]) == 1
 
 
+def test_an_enum_lets_other_strings_pass_where_it_is_told_to(engine: Engine) -> None:
+    Item = item_of(Enum("a", "b", name="loose", validate_strings=False, length=9))
+    Item.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Item(value="a"), Item(value="other")])
+        session.commit()
+        assert session.scalars(select(Item.value).order_by(Item.id)).all() == ["a", "other"]
+        with pytest.raises(DataError):
+            session.add(Item(value=5))
+    Other = item_of(Enum(Size, validate_strings=False, length=9))
+    with Session(engine) as session:
+        session.add_all([Other(value=Size.S), Other(value="L"), Other(value="other")])
+        session.flush()
+        assert session.execute(text("SELECT value FROM item ORDER BY id")).scalars().all()[-3:] == ["S", "L", "other"]
+        session.rollback()
+
+
+def test_a_native_enum_is_in_the_schema_of_its_table_or_metadata(postgresql_uri: str) -> None:
+    kind = Enum("a", "b", name="kind", native_enum=True, inherit_schema=True)
+    own = MetaData()
+    near = Table("near", own, Column("id", Integer, primary_key=True), Column("kind", kind), schema="shop")
+    far = Table("far", own, Column("id", Integer, primary_key=True), Column("kind", kind))
+    state = Enum("x", name="state", native_enum=True, metadata=MetaData(schema="shop"))
+    Table("third", own, Column("id", Integer, primary_key=True), Column("state", state))
+    assert [column.type.schema for column in (near.c.kind, far.c.kind)] == ["shop", None]
+    engine = create_engine(postgresql_uri)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA shop"))
+    own.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(near).values(kind="a"))
+        connection.execute(insert(far).values(kind="b"))
+        assert connection.scalar(select(near.c.kind)) == "a"
+        found = "SELECT nspname, typname FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace WHERE typtype = 'e'"
+        assert sorted(map(tuple, connection.execute(text(found)).all())) == [
+            ("public", "kind"),
+            ("shop", "kind"),
+            ("shop", "state"),
+        ]
+    own.drop_all(engine)
+    engine.dispose()
+
+
 def test_a_check_refuses_numbers_that_are_no_truth_values(engine: Engine) -> None:
     Item = item_of(Boolean(create_constraint=True, name="yes_or_no"))
     Item.metadata.create_all(engine)
