@@ -25,7 +25,7 @@ class Binds:
     """The engines of a Session.
 
     :param bind: the engine (or connection) for everything.
-    :param binds: engines by mapped class, mapper or table.
+    :param binds: engines by mapped class, mapper or table; or by a class that mapped ones are derived from, a declarative base or a mixin.
     :param bind_key_engines: engines by bind key; the default engine under None.
     """
 
@@ -39,20 +39,37 @@ class Binds:
         self.by_mapper: dict[Any, Any] = {}
         self.by_table: dict[Any, Any] = {}
         self.by_key = bind_key_engines
+        # classes that are not mapped themselves: bases and mixins of mapped ones
+        self.by_class: dict[type, Any] = {}
         for target, engine in (binds or {}).items():
             if isinstance(target, Table):
                 self.by_table[target] = engine
             elif isinstance(target, (type, Mapper)):
-                self.by_mapper[class_mapper(target, configure=False)] = engine
+                self.bind_class(target, engine)
             else:
-                raise ArgumentError(f"binds= takes mapped classes, mappers and tables as keys, got {target!r}.")
+                raise ArgumentError(
+                    f"binds= takes mapped classes (or bases of these), mappers and tables as keys, got {target!r}."
+                )
+
+    def bind_class(self, target: type | Mapper, engine: Any) -> None:
+        """Use an engine for a mapped class (or mapper), or for the mapped classes that are derived from one that is not mapped."""
+        if isinstance(target, type) and "__mapper__" not in vars(target):
+            # a class that waits to be mapped (DeferredReflection) is found by its place among the bases as well
+            self.by_class[target] = engine
+        else:
+            self.by_mapper[class_mapper(target, configure=False)] = engine
+
+    @property
+    def are_given_by_part(self) -> bool:
+        """True where a class, a mapper or a table has an engine of its own."""
+        return bool(self.by_mapper or self.by_table or self.by_class)
 
     def find(self, mapper: Mapper | None, clause: object) -> Any:
         """Return the engine or connection.
 
         :raises UnboundExecutionError: when none is known.
         """
-        if self.by_mapper or self.by_table:
+        if self.are_given_by_part:
             explicit = self._explicit(mapper, clause)
             if explicit is not None:
                 return explicit
@@ -64,7 +81,8 @@ class Binds:
 
     def are_several(self) -> bool:
         """Return whether statements may go to more than one database."""
-        engines = [self.bind, *self.by_mapper.values(), *self.by_table.values(), *(self.by_key or {}).values()]
+        by_part = (*self.by_mapper.values(), *self.by_table.values(), *self.by_class.values())
+        engines = [self.bind, *by_part, *(self.by_key or {}).values()]
         return len({id(engine) for engine in engines if engine is not None}) > 1
 
     def name_of(self, bind: Engine | Connection, number: int) -> tuple[str, bool]:
@@ -86,6 +104,13 @@ class Binds:
             for table in mapper.tables:
                 if table in self.by_table:
                     return self.by_table[table]
+            for class_ in mapper.class_.__mro__:
+                # a concrete class is no member of the family of its base, and goes where that goes
+                base = vars(class_).get("__mapper__")
+                if base in self.by_mapper:
+                    return self.by_mapper[base]
+                if class_ in self.by_class:
+                    return self.by_class[class_]
         if clause is not None and self.by_table:
             for table in tables_of(clause):
                 if table in self.by_table:
@@ -94,6 +119,12 @@ class Binds:
             tables = list(tables_of(clause))
             for candidate, engine in self.by_mapper.items():
                 if any(table in candidate.tables for table in tables):
+                    return engine
+        if clause is not None and mapper is None and self.by_class:
+            # a declarative base has all tables of its MetaData
+            holders = {id(table.metadata) for table in tables_of(clause)}
+            for class_, engine in self.by_class.items():
+                if id(getattr(class_, "metadata", None)) in holders:
                     return engine
         return None
 

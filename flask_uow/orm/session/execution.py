@@ -84,8 +84,8 @@ class ExecutingSession(TransactionalSession):
         self._forget_binds()
 
     def bind_mapper(self, mapper: type | Mapper, bind: Engine | Connection) -> None:
-        """Use an engine or connection for a mapped class (or mapper) from now on."""
-        self._binds.by_mapper[class_mapper(mapper)] = bind
+        """Use an engine or connection for a mapped class (or mapper) from now on; or for all mapped classes with a base that is not mapped."""
+        self._binds.bind_class(mapper, bind)
         self._forget_binds()
 
     def bind_table(self, table: FromClause, bind: Engine | Connection) -> None:
@@ -187,7 +187,7 @@ class ExecutingSession(TransactionalSession):
         """Return True where nothing but the mapper tells the bind: no subclass decides, nor a function that was put on this Session."""
         # never by vars(self): CPython 3.11 reads the attributes of an object more slowly once its __dict__ was asked for (benchmark: get_hit)
         is_ours = getattr(self.get_bind, "__func__", None) is ExecutingSession.get_bind
-        return is_ours and not (self._binds.by_mapper or self._binds.by_table)
+        return is_ours and not self._binds.are_given_by_part
 
     def name_of_bind(self, bind: Engine | Connection, number: int) -> tuple[str, bool]:
         """Return the name of a bind in a transaction, and whether it is the default one; see :meth:`Binds.name_of`. For the package."""

@@ -57,7 +57,7 @@ class Session(ManyRowsSession):
     :param autocommit: keep no transaction open; each flush and statement is one of its own unless ``begin()`` was called.
     :param twophase: prepare the transactions of all databases before the first is committed.
     :param weak_identity_map: hold objects weakly (changed ones strongly until they are flushed); False holds all, see :meth:`prune`.
-    :param binds: engines by mapped class, mapper or table.
+    :param binds: engines by mapped class, mapper or table; or by a declarative base, or a mixin, for all classes with it.
     :param extension: a :class:`SessionExtension`, or a list of them.
     :param query_cls: the class of queries.
     :param join_transaction_mode: what happens to a transaction in which a given connection is already. ``"rollback_only"``: ``rollback()``

@@ -205,3 +205,73 @@ def test_query_property_asks_the_session_of_the_scope(engines: tuple[Engine, Eng
     sessions.add(Thing(id=3))
     assert Thing.query.filter(Thing.id == 3).one().id == 3
     sessions.remove()
+
+
+class Marked:
+    """A mixin."""
+
+
+class Marking(Marked, Keyed):
+    __tablename__ = "marking"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@pytest.mark.parametrize("way", ["binds", "bind_mapper"])
+def test_a_declarative_base_or_a_mixin_stands_for_the_classes_with_it(engines: tuple[Engine, Engine], way: str) -> None:
+    first, second = engines
+    given: dict[Any, Any] = {Base: first, Keyed: second}
+    session = Session(binds=given) if way == "binds" else Session()
+    if way == "bind_mapper":
+        for class_, engine in given.items():
+            session.bind_mapper(class_, engine)
+    with session:
+        assert session.get_bind(Here) is session.get_bind(There) is first
+        assert session.get_bind(Entry) is session.get_bind(Marking) is second
+        session.add_all([Here(id=1), There(id=1), Entry(text="a")])
+        session.commit()
+        assert session.scalars(select(Entry.text)).all() == ["a"]
+        # statements about tables go to the base that has them
+        assert session.execute(select(Entry.__table__)).all() == [(1, "a")]
+        assert session.execute(Here.__table__.select()).all() == [(1,)]
+        with pytest.raises(UnboundExecutionError):
+            session.execute("SELECT 1")
+    with first.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM entry").scalar() == 0
+
+
+def test_what_is_said_of_a_class_goes_before_what_is_said_of_its_bases(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+    for binds in ({Base: first, Here: second}, {Here: second, Base: first}, {Base: first, Here.__table__: second}):
+        with Session(binds=binds) as session:
+            assert session.get_bind(Here) is second
+            assert session.get_bind(There) is first
+            assert session.get_bind(clause=select(Here)) is second
+            assert session.get_bind(clause=select(There)) is first
+    with Session(first, binds={Marked: second}) as session:
+        assert session.get_bind(Marking) is second
+        assert session.get_bind(Entry) is first
+    with Session(binds={Marked: first, Keyed: second}) as session:
+        # the nearer base
+        assert session.get_bind(Marking) is first
+
+
+def test_a_concrete_class_goes_where_its_base_goes(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+
+    class Own(DeclarativeBase):
+        pass
+
+    class Document(Own):
+        __tablename__ = "document"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Letter(Document):
+        __tablename__ = "letter"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        __mapper_args__ = {"concrete": True}
+
+    with Session(binds={Document: first}) as session:
+        assert session.get_bind(Letter) is first
+    with Session(binds={Document: first, Letter: second}) as session:
+        assert session.get_bind(Letter) is second
+        assert session.get_bind(Document) is first
