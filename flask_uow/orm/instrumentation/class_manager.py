@@ -197,6 +197,11 @@ def _loading_first(name: str, check: Check | None) -> Check:
     return load_and_check
 
 
+def _no_column(obj: MappedObject, value: object) -> Any:
+    """Stands for the check of a name that is no column."""
+    raise NotImplementedError
+
+
 def make_setattr(
     columns: dict[str, Check | None],
     relationships: dict[str, RelationshipAttribute],
@@ -211,12 +216,15 @@ def make_setattr(
         try:
             check = columns[name]
         except KeyError:
-            if name in relationships:
-                relationships[name].set(self, value)
-            else:
-                original(self, name, value)
-            return
+            # not here, where each error of what follows would show this one as its cause
+            check = _no_column
         if check is not None:
+            if check is _no_column:
+                if name in relationships:
+                    relationships[name].set(self, value)
+                else:
+                    original(self, name, value)
+                return
             value = check(self, value)
         values = self.__dict__
         state = values.get(STATE)

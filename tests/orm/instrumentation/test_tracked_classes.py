@@ -22,6 +22,7 @@ from flask_uow import (
     relationship,
 )
 from flask_uow.orm import Registry
+from tests.orm.models import Post, User
 
 
 def plain() -> type:
@@ -222,3 +223,12 @@ def test_clearing_gives_subclasses_back_as_they_were(engine: Engine) -> None:
         session.add(heir())
     registry.dispose()
     assert "__setattr__" not in vars(heir)
+
+
+def test_an_error_of_an_assignment_has_no_other_error_before_it() -> None:
+    with pytest.raises(ArgumentError, match="takes an iterable") as caught:
+        User().posts = None  # type: ignore[assignment]
+    assert caught.value.__context__ is None
+    with pytest.raises(ArgumentError, match="takes objects of User") as refused:
+        Post(author="ed")
+    assert refused.value.__context__ is None
