@@ -113,7 +113,12 @@ from flask_uow.sql.subqueries import (
 from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
-from flask_uow.sql.words import LABEL_STYLE_DEFAULT, LABEL_STYLE_DISAMBIGUATE_ONLY, LABEL_STYLE_TABLENAME_PLUS_COL
+from flask_uow.sql.words import (
+    LABEL_STYLE_DEFAULT,
+    LABEL_STYLE_DISAMBIGUATE_ONLY,
+    LABEL_STYLE_NONE,
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+)
 
 nullsfirst, nullslast = nulls_first, nulls_last
 # what annotations call an expression, of whatever kind
@@ -126,7 +131,7 @@ __all__ = [
     "DropColumnComment", "DropConstraint", "DropIndex", "DropSchema", "DropSequence", "DropTable", "DropTableComment", "ExcludeConstraint",
     "Executable", "Exists", "Extract", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause", "Function", "FunctionElement",
     "FunctionFilter", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
-    "LABEL_STYLE_TABLENAME_PLUS_COL", "Label", "Lateral", "MetaData", "Null", "Over", "PrimaryKeyConstraint", "SQLColumnExpression",
+    "LABEL_STYLE_NONE", "LABEL_STYLE_TABLENAME_PLUS_COL", "Label", "Lateral", "MetaData", "Null", "Over", "PrimaryKeyConstraint", "SQLColumnExpression",
     "ScalarSelect", "Select", "SelectBase", "Sequence", "SetColumnComment", "SetTableComment", "Subquery", "Table", "TableClause",
     "TableSample", "TextClause", "TextualSelect", "UnaryExpression", "UniqueConstraint", "Update", "Values", "WithinGroup",
     "aggregate_order_by", "alias", "all_", "and_", "any_", "array", "array_agg", "asc", "between", "bindparam", "bitwise_not", "case",

@@ -88,6 +88,10 @@ class FunctionElement(ColumnElement[V]):
         """
         return TableFunction(self, (), name)
 
+    def lateral(self, name: str | None = None) -> TableFunction:
+        """Return the rows that the function gives under a name; see :meth:`alias`. In FROM it may refer to the elements before it in any case."""
+        return self.alias(name)
+
     def as_from(self) -> TableFunction:
         """Return the rows that the function gives, for a FROM that it was put into itself; databases name them after the function."""
         return TableFunction(self, (), self.function_name.rpartition(".")[2])

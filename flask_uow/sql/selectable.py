@@ -410,9 +410,10 @@ def alias(element: object, name: str | None = None) -> Alias:
     return coerce_from(element).alias(name)
 
 
-def lateral(element: FromClause, name: str | None = None) -> FromClause:
-    """Return a SELECT, or another element of FROM, as a LATERAL one: it may refer to the elements before it (PostgreSQL)."""
-    made: FromClause = element.lateral(name)
+def lateral(element: object, name: str | None = None) -> FromClause:
+    """Return a SELECT, a Query, a function or another element of FROM as a LATERAL one: it may refer to the elements before it (PostgreSQL)."""
+    own = getattr(element, "lateral", None)
+    made: FromClause = own(name) if own is not None else coerce_from(element).lateral(name)
     return made
 
 

@@ -15,6 +15,7 @@ from flask_uow.sql.subqueries import CTE
 from flask_uow.sql.typed import TP_co
 from flask_uow.sql.words import (
     LABEL_STYLE_DISAMBIGUATE_ONLY,
+    LABEL_STYLE_NONE,
     LABEL_STYLE_TABLENAME_PLUS_COL,
     Words,
     checked_ctes,
@@ -81,10 +82,10 @@ class WordedSelect(SourcedSelect[TP_co]):
         """Return the statement with its columns named in another style.
 
         :param style: ``LABEL_STYLE_TABLENAME_PLUS_COL`` has ``user_id`` of the column ``user.id``; ``LABEL_STYLE_DISAMBIGUATE_ONLY``, which is the
-            default, ``id``, and ``id_1`` where another column has that name.
+            default, ``id``, and ``id_1`` where another column has that name; ``LABEL_STYLE_NONE`` is taken for the same.
         :raises ArgumentError: for another style.
         """
-        if style not in (LABEL_STYLE_DISAMBIGUATE_ONLY, LABEL_STYLE_TABLENAME_PLUS_COL):
+        if style not in (LABEL_STYLE_DISAMBIGUATE_ONLY, LABEL_STYLE_NONE, LABEL_STYLE_TABLENAME_PLUS_COL):
             raise ArgumentError(
                 f"set_label_style({style!r}): expected LABEL_STYLE_TABLENAME_PLUS_COL or LABEL_STYLE_DISAMBIGUATE_ONLY."
             )

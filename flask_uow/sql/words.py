@@ -12,12 +12,15 @@ from flask_uow.sql.selectable import FromClause
 from flask_uow.sql.subqueries import CTE
 
 __all__ = [
-    "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY", "LABEL_STYLE_TABLENAME_PLUS_COL", "NO_WORDS", "Words", "checked_ctes", "known_dialect",
+    "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY", "LABEL_STYLE_NONE", "LABEL_STYLE_TABLENAME_PLUS_COL", "NO_WORDS", "Words",
+    "checked_ctes", "known_dialect",
 ]  # fmt: skip
 
 #: columns of one name are told apart by numbers: ``id``, ``id_1``
 LABEL_STYLE_DISAMBIGUATE_ONLY = "disambiguate_only"
 LABEL_STYLE_DEFAULT = LABEL_STYLE_DISAMBIGUATE_ONLY
+#: columns have their own names; of one name they are told apart all the same
+LABEL_STYLE_NONE = "own_names"
 #: columns have the names of their tables before theirs: ``user_id``, ``post_id``
 LABEL_STYLE_TABLENAME_PLUS_COL = "tablename_plus_col"
 

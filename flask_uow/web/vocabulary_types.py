@@ -161,6 +161,7 @@ class VocabularyTypes:
         self.KeysetPagination = flask_uow.KeysetPagination
         self.LABEL_STYLE_DEFAULT = flask_uow.LABEL_STYLE_DEFAULT
         self.LABEL_STYLE_DISAMBIGUATE_ONLY = flask_uow.LABEL_STYLE_DISAMBIGUATE_ONLY
+        self.LABEL_STYLE_NONE = flask_uow.LABEL_STYLE_NONE
         self.LABEL_STYLE_TABLENAME_PLUS_COL = flask_uow.LABEL_STYLE_TABLENAME_PLUS_COL
         self.Label = flask_uow.Label
         self.LargeBinary = flask_uow.LargeBinary

@@ -318,6 +318,8 @@ def test_lateral_elements(postgresql: Connection) -> None:
     assert sorted(
         postgresql.scalars(select(rows.c.n).select_from(person).join(rows, text("true")).where(c.id == 1))
     ) == [7, 100]
+    series = lateral(func.generate_series(1, c.id), "s")
+    assert len(postgresql.execute(select(c.id, text("s")).select_from(person, series)).all()) == 6
     whole = person.lateral("whole")
     assert len(postgresql.execute(select(whole.c.id)).all()) == 3
 

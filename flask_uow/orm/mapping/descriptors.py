@@ -135,6 +135,10 @@ class DescriptorProperty(MapperProperty):
         """Set the value on an object."""
         raise NotImplementedError
 
+    def delete(self, obj: MappedObject) -> None:
+        """Take the value of an object away: a deleted column is NULL, and so are those that this stands for."""
+        self.set(obj, None)
+
     def loaded_value(self, obj: MappedObject) -> Any:
         """Return the value on an object where it is there without loading anything, else NO_VALUE."""
         return NO_VALUE
@@ -172,6 +176,12 @@ class _Descriptor:
         else:
             self._property.set(obj, value)
 
+    def __delete__(self, obj: MappedObject) -> None:
+        if self._own is not None:
+            self._own.__delete__(obj)
+        else:
+            self._property.delete(obj)
+
 
 class SynonymProperty(DescriptorProperty):
     """Another name of an attribute. Made by :func:`synonym`."""
@@ -208,6 +218,9 @@ class SynonymProperty(DescriptorProperty):
 
     def set(self, obj: MappedObject, value: object) -> None:
         setattr(obj, self.name, value)
+
+    def delete(self, obj: MappedObject) -> None:
+        delattr(obj, self.name)
 
     def loaded_value(self, obj: MappedObject) -> Any:
         return obj.__dict__.get(self.name, NO_VALUE)

@@ -206,15 +206,21 @@ class BuildingQuery(WordedQuery, Generic[T]):
     def __clause_element__(self) -> SelectBase:
         return self.statement
 
-    def subquery(self, name: str | None = None) -> Subquery:
-        """Return the query as an element of FROM."""
-        return self._for_from().subquery(name)
+    def subquery(self, name: str | None = None, with_labels: bool = False) -> Subquery:
+        """Return the query as an element of FROM.
+
+        :param with_labels: True as :meth:`with_labels`.
+        """
+        query = self.with_labels() if with_labels else self
+        return query._for_from().subquery(name)
 
     alias = subquery
 
     def with_labels(self) -> Self:
         """Return the query whose :meth:`subquery` and :meth:`cte` have the names of the tables in those of the columns: ``user_name``."""
         return self._changed(labels_tables=True)
+
+    apply_labels = with_labels
 
     def _for_from(self) -> SelectBase:
         return with_table_names(self.statement) if self._labels_tables else self.statement
@@ -384,15 +390,17 @@ class BuildingQuery(WordedQuery, Generic[T]):
         """Return the query with values for its ``bindparam()``s."""
         return self._changed(params={**self._params, **(values or {}), **named})
 
-    def with_parent(self, instance: object, property: object = None) -> Self:
+    def with_parent(self, instance: object, property: object = None, from_entity: object = None) -> Self:
         """Return the query for the objects that a relationship of ``instance`` leads to.
 
         :param property: the relationship, a synonym of one, or the name of either; the one that leads to the queried class when None.
+        :param from_entity: the class, or the alias of it, of the query that is meant; the first one when None.
         :raises UnmappedInstanceError: for an object of a class that is not mapped.
         :raises ArgumentError: for something that is no relationship of the object's class.
         :raises InvalidRequestError: where none leads there, or several, and where the object has no primary key yet.
         """
-        items = (getattr(i, "__uow_entity__", None) or getattr(i, "parent", None) for i in self._select.entities)
+        given = self._select.entities if from_entity is None else (from_entity,)
+        items = (getattr(i, "__uow_entity__", None) or getattr(i, "parent", None) for i in given)
         entity = next((entity for entity in items if getattr(entity, "mapper", None) is not None), None)
         return self.filter(leads_to(instance, property, entity))
 

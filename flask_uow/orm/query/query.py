@@ -20,6 +20,7 @@ from flask_uow.orm.state.keys import identity_from
 from flask_uow.sql.describing import described
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
+from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
@@ -332,8 +333,9 @@ class Query(BuildingQuery[T]):
 
     def _target(self) -> Any:
         select = self._select
-        if len(select.entities) != 1 or not hasattr(select.entities[0], "__uow_entity__"):
-            raise InvalidRequestError("update() and delete() need a query of exactly one mapped class.")
+        target = select.entities[0] if len(select.entities) == 1 else None
+        if not hasattr(target, "__uow_entity__") and not isinstance(target, Table):
+            raise InvalidRequestError("update() and delete() need a query of exactly one mapped class, or of a table.")
         if (
             self._from_statement is not None
             or self._has_limit
@@ -346,12 +348,13 @@ class Query(BuildingQuery[T]):
             raise InvalidRequestError(
                 "update() and delete() take filter() only, no limit, offset, order, grouping or joins: filter by the keys of a subquery instead."
             )
-        return select.entities[0]
+        return target
 
     def _bulk(self, statement: Update | Delete, synchronize_session: object, hook_name: str) -> int:
         session = self._session()
         # rows are written in their tables, whatever the class is selected from
-        select = self._select.without_stand_ins(self._select.entities[0].__uow_entity__)
+        entity = getattr(self._select.entities[0], "__uow_entity__", None)
+        select = self._select if entity is None else self._select.without_stand_ins(entity)
         statement = statement.where(*select.where_clauses).execution_options(synchronize_session=synchronize_session)
         result = session.execute(statement, self._params or None)
         for hook in getattr(session.hooks, hook_name):

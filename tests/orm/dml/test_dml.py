@@ -377,6 +377,19 @@ def test_values_of_an_update_may_be_pairs(filled: Session) -> None:
         update(User).values({5: "x"})
 
 
+def test_queries_of_a_table_update_and_delete(filled: Session) -> None:
+    table = User.__table__
+    users = loaded(filled)
+    assert filled.query(table).filter(table.c.name == "u1").update({"email": "z"}) == 1
+    assert filled.query(table.c.email).filter_by(name="u1").scalar() == "z"
+    filled.refresh(users["u1"])
+    assert users["u1"].email == "z"
+    assert filled.query(table).filter_by(name="u2").delete(synchronize_session=False) == 1
+    assert filled.query(User).filter_by(name="u2").count() == 0
+    with pytest.raises(InvalidRequestError, match="or of a table"):
+        filled.query(table.c.name).delete()
+
+
 def test_no_way_to_bring_objects_in_step_leaves_them(filled: Session) -> None:
     user = loaded(filled)["u1"]
     assert filled.query(User).filter(User.name == "u1").update({"email": "z"}, synchronize_session=None) == 1

@@ -110,6 +110,15 @@ def test_values_are_of_the_class(session: Session) -> None:
         first.start = (1, 2)
 
 
+def test_a_value_that_is_deleted_is_none(session: Session) -> None:
+    first, second = session.get_one(Edge, 1), session.get_one(Edge, 2)
+    del first.span
+    del second.color
+    assert (first.span, first.low, second.color, second.r) == (None, None, None, None)
+    session.commit()
+    assert session.execute(select(Edge.low, Edge.r).order_by(Edge.id)).all() == [(None, None), (None, None)]
+
+
 def test_composites_are_selected_as_values(session: Session) -> None:
     rows = session.execute(select(Edge.id, Edge.start, Edge.span).order_by(Edge.id)).all()
     assert rows == [(1, Point(1, 2), Span(5, None)), (2, Point(5, 6), None)]

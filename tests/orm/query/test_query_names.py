@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_uow import (
+    LABEL_STYLE_NONE,
     LABEL_STYLE_TABLENAME_PLUS_COL,
     ArgumentError,
     Integer,
@@ -66,6 +67,12 @@ def test_words_and_label_styles_of_queries(session: Session) -> None:
     labelled = session.query(User).set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
     assert labelled.get_label_style() == LABEL_STYLE_TABLENAME_PLUS_COL
     assert f"{User.__table__.name}_name" in labelled.subquery().c
+    for made in (session.query(User).subquery(with_labels=True), session.query(User).apply_labels().subquery()):
+        assert made.c.keys() == [f"user_{name}" for name in ("id", "name", "email")]
+    plain = session.query(User).set_label_style(LABEL_STYLE_NONE)
+    assert plain.get_label_style() == LABEL_STYLE_NONE
+    assert [user.name for user in plain.order_by(User.name)] == ["ann", "bob"]
+    assert plain.subquery().c.keys() == ["id", "name", "email"]
     hinted = session.query(User).with_hint(User, "NOT INDEXED", "sqlite")
     assert len(hinted.all()) == 2
 
@@ -78,5 +85,11 @@ def test_with_parent_about_an_alias_that_is_named(session: Session) -> None:
     titles = select(alias.title).where(with_parent(ann, User.posts, from_entity=alias)).order_by(alias.title)
     assert session.scalars(titles).all() == ["a", "b"]
     assert session.query(Post).filter(with_parent(ann, User.posts, from_entity=Post)).count() == 2
+    pairs = session.query(Post.title, alias.title).filter(Post.id > alias.id)
+    assert pairs.with_parent(ann, User.posts, from_entity=alias).order_by(Post.title, alias.title).all() == [
+        ("b", "a"),
+        ("c", "a"),
+        ("c", "b"),
+    ]
     with pytest.raises(ArgumentError, match="takes a mapped class or an alias"):
         with_parent(ann, User.posts, from_entity=3)
