@@ -356,7 +356,7 @@ def test_a_proxy_to_nowhere_is_named() -> None:
         names = association_proxy("partz", "name")
 
     with pytest.raises(ArgumentError, match="'partz', which is no relationship of Found"):
-        Found().names  # noqa: B018
+        Found().names
 
 
 def test_the_parts_of_a_proxy_can_be_read() -> None:

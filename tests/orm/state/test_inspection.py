@@ -330,4 +330,4 @@ def test_a_state_whose_object_is_gone_says_so() -> None:
     state = inspect(Nest(tree="oak"))
     assert state.obj is None
     with pytest.raises(InvalidRequestError, match="the object of this state is gone"):
-        state.attrs.tree.history  # noqa: B018
+        state.attrs.tree.history
