@@ -195,7 +195,7 @@ class Column(ColumnElement[T], Generic[T]):
 
     __slots__ = (
         "_name", "_sequence", "_type", "args", "autoincrement", "checks", "comment", "default", "doc", "foreign_keys", "identity", "index", "info", "key",
-        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "system", "table", "unique", "__weakref__",
+        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "system", "table", "unique", "waiting", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "column"
 
@@ -281,6 +281,8 @@ class Column(ColumnElement[T], Generic[T]):
         self.info = dict(info or {})
         self.system = system
         self.foreign_keys: list[ForeignKey] = []
+        # constraints and indexes of columns that have no table yet, with these columns
+        self.waiting: tuple[tuple[Any, list[Any]], ...] = ()
         self._sequence: Sequence | None = None
         self.identity: Identity | None = None
         self.checks: list[CheckConstraint] = []

@@ -68,12 +68,16 @@ class Constraint(ForSomeDatabases):
         owner = next(iter(tables.values()), None)
         if len(tables) == 1 and owner is not None and hasattr(owner, "constraints"):
             self.attach_to(owner)
+        elif owner is None:
+            wait_for_columns(self, elements)
 
     @property
     def name(self) -> str | None:
         """The name in the database: the one given, or that of the MetaData's naming convention; None for the database's own."""
         return constraint_name(self)
 
+    # False for one that is not to be attached when its columns are
+    waits = True
     _columns: ColumnList
 
     @property
@@ -122,6 +126,8 @@ class Constraint(ForSomeDatabases):
         """
         made = copy.copy(self)
         made.table = None
+        # the copy is the table's
+        self.waits = False
         return made
 
 
@@ -239,7 +245,7 @@ class CheckConstraint(Constraint):
         # True for that of an Enum, domain or Boolean, where the database has such types
         self.of_native_type = False
         if isinstance(condition, ClauseElement):
-            self._attach_to_owner(_columns_in(condition))
+            self._attach_to_owner(_names_in(condition))
 
     @property
     def sqltext(self) -> object:
@@ -265,13 +271,14 @@ class CheckConstraint(Constraint):
         return made
 
 
-def _columns_in(node: ClauseElement) -> Iterator[Any]:
-    """Yield the columns that a condition is about."""
-    if getattr(node, "table", None) is not None:
-        yield node
+def wait_for_columns(item: object, elements: Iterable[Any]) -> None:
+    """Have a constraint or an index, which is made beside its columns, attached to their table once all of them have it."""
+    if any(not isinstance(each, ClauseElement) for each in elements):
         return
-    for child in node.child_nodes():
-        yield from _columns_in(child)
+    columns = [column for each in elements for column in _names_in(each)]
+    if all(hasattr(column, "waiting") and column.table is None for column in columns):
+        for column in columns:
+            column.waiting = (*column.waiting, (item, columns))
 
 
 def _names_in(node: ClauseElement) -> Iterator[Any]:

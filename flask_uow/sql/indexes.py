@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.coercion import coerce_value
-from flask_uow.sql.constraints import find_column, own_column
+from flask_uow.sql.constraints import find_column, own_column, wait_for_columns
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.naming import index_name
@@ -61,6 +61,8 @@ class Index(ForSomeDatabases):
 
     # its key in a naming convention
     kind = "ix"
+    # False for one that is not to be attached when its columns are
+    waits = True
 
     def __init__(
         self,
@@ -100,6 +102,8 @@ class Index(ForSomeDatabases):
         owner: Any = next((table for e in elements if isinstance(e, ClauseElement) for table in froms_of(e)), None)
         if owner is not None:
             self.attach_to(owner)
+        else:
+            wait_for_columns(self, elements)
 
     @property
     def name(self) -> str:
@@ -112,6 +116,8 @@ class Index(ForSomeDatabases):
         self.included = [column if known is before else known for known in self.included]
 
     def attach_to(self, table: Table) -> None:
+        if any(each is self for each in table.indexes):
+            return
         self.table = table
         self.expressions = [
             find_column(table, e, "Index") if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self.given
@@ -150,6 +156,7 @@ class Index(ForSomeDatabases):
         """Return a copy of an index that is declared once for several tables; see :meth:`Constraint.unattached`."""
         made = copy.copy(self)
         made.table = None
+        self.waits = False
         made.given = tuple(own_column(column, copies) for column in self.given)
         made.given_include = tuple(own_column(column, copies) for column in self.given_include)
         return made

@@ -259,6 +259,9 @@ class Table(FromClause):
             foreign_key.attach_table(self)
         for check in column.checks:
             check.attach_to(self)
+        for item, columns in column.waiting:
+            if item.waits and item.table is None and all(other.table is self for other in columns):
+                item.attach_to(self)
         self._check_values(column)
         # unique=True and index=True together are one index
         if column.unique and not column.index:

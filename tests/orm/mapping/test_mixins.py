@@ -9,6 +9,7 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    CheckConstraint,
     Column,
     ColumnProperty,
     DeclarativeBase,
@@ -543,3 +544,25 @@ def test_properties_name_the_comparators_that_their_factories_derive_from(engine
             assert session.scalars(select(Page.id).where(Page.lines.contains(session.get(Line, 7)))).all() == [1]
     finally:
         Base.metadata.drop_all(engine)
+
+
+def test_constraints_and_indexes_in_the_body_of_a_class_are_those_of_its_table() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Page(Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        x = Column(Integer)
+        y: Mapped[int] = mapped_column()
+        Index("ix_x", x)
+        Index("ix_lower", func.lower(y), x, unique=True)
+        UniqueConstraint(x, y, name="uq_xy")
+        CheckConstraint(y > 5, name="ck_y")
+        __table_args__ = (Index("ix_args", x), UniqueConstraint(x, name="uq_args"))
+
+    assert sorted(index.name for index in Page.__table__.indexes) == ["ix_args", "ix_lower", "ix_x"]
+    assert sorted(str(each.name) for each in Page.__table__.constraints if each.name) == ["ck_y", "uq_args", "uq_xy"]
+    column = Column("a", Integer)
+    table = Table("line", MetaData(), column, UniqueConstraint(column, name="uq"), Index("ix", column))
+    assert len(table.indexes) == len([each for each in table.constraints if each.name == "uq"]) == 1
