@@ -40,14 +40,18 @@ class DeclarativeMeta(type):
 
     ``User.post_count = column_property(...)`` may use what the class body could not: the class itself, and classes that come after it.
     Models that derive from a class with another metaclass need one that derives from both, given to their base:
-    ``class Meta(DeclarativeMeta, ABCMeta)`` and ``class Base(DeclarativeBase, metaclass=Meta)``.
+    ``class Meta(DeclarativeMeta, ABCMeta)`` and ``class Base(DeclarativeBase, metaclass=Meta)``. A metaclass may name the table of a class,
+    ``cls.__tablename__ = name.lower()``, before its ``__init__()`` calls this one.
     """
 
     def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(name, bases, body, **kwargs)
         # a base of the user's own, which has this metaclass and a registry, and derives from nothing here
         own: Any = cls
-        if not issubclass(cls, DeclaredClass) and not body.get("__abstract__") and hasattr(cls, "registry"):
+        if issubclass(cls, DeclaredClass):
+            if type(cls) is not DeclarativeMeta:
+                _map(own)
+        elif not body.get("__abstract__") and hasattr(cls, "registry"):
             constructor = getattr(own.registry, "constructor", None)
             if constructor is not None and own.__init__ is object.__init__:
                 own.__init__ = constructor
@@ -118,11 +122,9 @@ class DeclaredClass:
             return
         if is_base(cls):
             cls.prepare_base()
-            return
-        if cls.__dict__.get("__abstract__", False):
-            return
-        cls.before_mapping()
-        map_declared(cls, cls.registry)
+        # a metaclass of the user's own may name the table before its __init__() calls that of ours
+        elif type(cls) is DeclarativeMeta or not isinstance(cls, DeclarativeMeta):
+            _map(cls)
 
     @classmethod
     def prepare_base(cls) -> None:
@@ -168,6 +170,13 @@ class DeclarativeBaseNoMeta(DeclaredClass):
 
 for _family in (DeclaredClass, DeclarativeBase, DeclarativeBaseNoMeta):
     MACHINERY.add(_family)
+
+
+def _map(cls: Any) -> None:
+    """Map a class, unless it is abstract or a base of others."""
+    if not is_base(cls) and not vars(cls).get("__abstract__", False):
+        cls.before_mapping()
+        map_declared(cls, cls.registry)
 
 
 def is_base(cls: type) -> bool:

@@ -97,10 +97,16 @@ def map_declared(
         map_class(cls, parent, name, local_names, registry, table_options)
 
 
+# methods of metaclasses and bases, of the user's own as well, which stand between the class and the function that it is made in
+_MAKING_CLASSES = frozenset(("__init__", "__new__", "__init_subclass__"))
+
+
 def local_names_here() -> dict[str, Any]:
     # a class made inside a function may annotate with names of that function
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("flask_uow."):
+    while frame.f_back is not None and (
+        frame.f_globals.get("__name__", "").startswith("flask_uow.") or frame.f_code.co_name in _MAKING_CLASSES
+    ):
         frame = frame.f_back
     names = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
     outer = frame.f_back

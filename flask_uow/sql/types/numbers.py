@@ -87,7 +87,7 @@ class Boolean(TypeEngine[bool]):
     compares_all_of_its_class = True
     _compared = (bool,)
 
-    def __init__(self, create_constraint: bool = False, name: str | None = None) -> None:
+    def __init__(self, *, create_constraint: bool = False, name: str | None = None) -> None:
         super().__init__()
         self.create_constraint = create_constraint
         self.constraint_name = name
@@ -168,7 +168,7 @@ class Double(Float):
 
     name = "double"
 
-    def __init__(self, asdecimal: bool = False, decimal_return_scale: int | None = None) -> None:
+    def __init__(self, *, asdecimal: bool = False, decimal_return_scale: int | None = None) -> None:
         super().__init__(None, asdecimal, decimal_return_scale)
 
 

@@ -11,6 +11,7 @@ from flask_uow import (
     CheckConstraint,
     Column,
     DeclarativeBase,
+    DeclarativeMeta,
     Engine,
     ForeignKey,
     ForeignKeyConstraint,
@@ -20,6 +21,7 @@ from flask_uow import (
     Session,
     String,
     UniqueConstraint,
+    declarative_base,
     declared_attr,
     mapped_column,
     select,
@@ -370,3 +372,54 @@ def test_methods_of_subclasses_share_a_column_that_an_annotation_describes(engin
             ("ferry", "b"),
         ]
     assert list(Vessel.__table__.c.keys()) == ["id", "kind", "crew"]
+
+
+@pytest.mark.parametrize("when", ["before", "new"])
+def test_a_metaclass_names_tables(engine: Engine, when: str) -> None:
+    class Naming(DeclarativeMeta):
+        def __new__(mcs, name: str, bases: Any, body: dict[str, Any]) -> Any:
+            made: Any = super().__new__(mcs, name, bases, body)
+            if when == "new":
+                mcs.name_table(made, name, body)
+            return made
+
+        def __init__(cls, name: str, bases: Any, body: dict[str, Any]) -> None:
+            if when == "before":
+                type(cls).name_table(cls, name, body)
+            super().__init__(name, bases, body)
+
+        @staticmethod
+        def name_table(made: Any, name: str, body: dict[str, Any]) -> None:
+            if "id" in body and "__tablename__" not in body:
+                made.__tablename__ = "t_" + name.lower()
+
+    base: Any = declarative_base(metaclass=Naming)
+
+    class Ship(base):
+        id = Column(Integer, primary_key=True)
+        kind = Column(String(9))
+        __mapper_args__ = {"polymorphic_on": kind, "polymorphic_identity": "ship"}
+
+    class Tug(Ship):
+        power = Column(Integer)
+        __mapper_args__ = {"polymorphic_identity": "tug"}
+
+    class Ferry(Ship):
+        id = Column(ForeignKey("t_ship.id"), primary_key=True)
+        __mapper_args__ = {"polymorphic_identity": "ferry"}
+
+    class Named(base):
+        __tablename__ = "named_by_itself"
+        id = Column(Integer, primary_key=True)
+
+    assert [cls.__table__.name for cls in (Ship, Tug, Ferry, Named)] == [
+        "t_ship",
+        "t_ship",
+        "t_ferry",
+        "named_by_itself",
+    ]
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Tug(power=3), Ferry(), Named()])
+        session.commit()
+        assert [type(ship).__name__ for ship in session.scalars(select(Ship).order_by(Ship.id))] == ["Tug", "Ferry"]
