@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import copy
 import datetime as dt
+import pickle
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -299,3 +301,28 @@ def test_processors_of_a_type_that_is_made_of_another_are_refused() -> None:
 
             def bind_processor(self, dialect: Any) -> Any:
                 return lambda value: value * 2
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        String(5).with_variant(Integer, "sqlite"),
+        Numeric(5, 2),
+        PickleType(),
+        PickleType(mutable=False, impl=LargeBinary(500)),
+        ARRAY(Lowercase()),
+        Lowercase(),
+    ],
+)
+def test_types_can_be_copied_and_pickled(type_: TypeEngine[Any]) -> None:
+    for made in (pickle.loads(pickle.dumps(type_)), copy.copy(type_), copy.deepcopy(type_), type_.copy()):
+        assert type(made) is type(type_)
+        assert made.cache_key == type_.cache_key
+        assert dict(made.variants).keys() == dict(type_.variants).keys()
+
+
+def test_a_pickle_type_is_kept_in_the_type_that_it_is_given(engine: Engine) -> None:
+    kept = PickleType(impl=LargeBinary(500))
+    assert isinstance(kept.impl, LargeBinary)
+    assert engine.dialect.type_ddl(kept) == engine.dialect.type_ddl(LargeBinary(500))
+    assert engine.dialect.bind_processor(kept) is not None

@@ -173,7 +173,8 @@ class TypeEngine(Generic[T]):
         variant = type_ if isinstance(type_, TypeEngine) else type_()
         key = (*self.cache_key, *((name, variant.cache_key) for name in dialect_names))
         made = copy(self)
-        made.variants = MappingProxyType({**self.variants, **dict.fromkeys(dialect_names, variant)})
+        # a plain dict, so that the type can be pickled and copied
+        made.variants = {**self.variants, **dict.fromkeys(dialect_names, variant)}
         made.cache_key = key
         return made
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.stored_values import StoredValueError
 from flask_uow.sql.types.base import TypeEngine
 from flask_uow.sql.types.binary import LargeBinary
-from flask_uow.sql.types.lookup import to_instance
+from flask_uow.sql.types.lookup import TypeArgument, to_instance
 from flask_uow.sql.value_errors import wrong_kind
 
 if TYPE_CHECKING:
@@ -211,12 +211,14 @@ class PickleType(TypeDecorator):
     :param pickler: an object with ``dumps(value, protocol)`` and ``loads(data)``; the module :mod:`pickle` when None.
     :param mutable: notice changes in place: each loaded value is copied (by a pickle) and compared before a flush. False
         is faster, and then only an assignment is a change.
+    :param impl: the type that the bytes are kept in, ``LargeBinary`` when None.
     :param comparator: a function of two values that says whether they are the same, in place of ``==``; values that are pickled alike are,
         whatever it says, since the values' class, or that of something within them, may have no ``==`` of its own.
     """
 
     impl: Any = LargeBinary
-    _pickler: ClassVar[Pickler] = cast("Pickler", pickle)
+    # a module cannot be pickled with the type, so no object has this one itself
+    pickler: Pickler = cast("Pickler", pickle)
 
     def __init__(
         self,
@@ -224,10 +226,14 @@ class PickleType(TypeDecorator):
         pickler: Pickler | None = None,
         mutable: bool = True,
         comparator: Callable[[Any, Any], object] | None = None,
+        impl: TypeArgument | None = None,
     ) -> None:
+        if impl is not None:
+            self.impl = impl
         super().__init__()
         self.protocol = protocol
-        self.pickler: Pickler = pickler if pickler is not None else self._pickler
+        if pickler is not None:
+            self.pickler = pickler
         self.mutable = mutable
         self.comparator = comparator
         self.python_type = object
