@@ -123,6 +123,7 @@ def _unite(base: Any) -> None:
         if found.inherits is None:
             found.inherits = made
             made.subclasses.append(found)
+            found.hide_inherited(made)
         found.memo.clear()
 
 

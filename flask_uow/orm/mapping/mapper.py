@@ -319,16 +319,23 @@ class Mapper(InspectedMapper):
         own = [name for name, prop in given.items() if getattr(prop, "extension", None) is not None]
         self.events.inherit(self.inherits.events, own)
         if shares is None:
-            # Python would find the parent's attributes otherwise, which are about another table
-            for name in (*self.inherits.column_attrs.keys(), *self.inherits.relationships.keys()):
-                if name not in self.column_attrs:
-                    self.manager.replace(name, ConcreteGap(name, self.class_.__name__))
+            self.hide_inherited(self.inherits)
             return
         self.descriptors.update(shares.descriptors)
         self.composites = shares.composites
         for prop in shares.relationships.values():
             self.take_relationship(prop)
         self.declared_expressions.update(shares.declared_expressions)
+
+    def hide_inherited(self, parent: Mapper) -> None:
+        """Hide the parent's attributes from a concrete class: Python would find them otherwise, and they are about another table."""
+        mro = self.class_.__mro__
+        own_bases = mro[: mro.index(parent.class_)]
+        for name in (*parent.column_attrs.keys(), *parent.relationships.keys()):
+            # a property or a hybrid of its own is what it is
+            is_own = name in self.column_attrs or name in self.relationships
+            if not is_own and not any(is_own_descriptor(base, name) for base in own_bases):
+                self.manager.replace(name, ConcreteGap(name, self.class_.__name__))
 
     def take_relationship(self, prop: RelationshipProperty) -> None:
         # a subclass may have one of its own under the name

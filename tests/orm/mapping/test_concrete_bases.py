@@ -21,6 +21,7 @@ from flask_uow import (
     configure_mappers,
     declared_attr,
     func,
+    hybrid_property,
     inspect,
     joinedload,
     mapped_column,
@@ -217,6 +218,9 @@ def test_a_class_without_a_table_is_queried_by_the_union_of_its_family(engine: E
                 ("c", "clerk"), ("g", "guard"), ("h", "head"),
             ]  # fmt: skip
             assert session.scalars(select(clerk)).all() == [found[0]]
+            for missing in (lambda: found[0].door, lambda: clerk.type, lambda: setattr(found[0], "door", "x")):
+                with pytest.raises(AttributeError, match="concrete=True"):
+                    missing()
             assert session.scalars(select(person).options(joinedload(clerk.firm)).where(person.name == "c")).one()
             assert session.scalars(select(person).join(person.firm)).all() == [found[0]]
             assert session.scalars(select(person).where(person.firm.has(firm.id == 1))).all() == [found[0]]
@@ -282,3 +286,34 @@ def test_the_union_has_a_name_of_its_own_for_the_class_of_a_row(engine: Engine) 
                 assert session.execute(select(Person.type, Person.sort)).all() == [("x", "clerk")]  # type: ignore[attr-defined]
         finally:
             Own.metadata.drop_all(engine)
+
+
+def test_a_concrete_class_keeps_the_properties_of_its_own(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Animal(Own):
+        __tablename__ = "concrete_animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str | None]
+        sound: Mapped[str | None]
+        legs: Mapped[int | None]
+
+    class Loud:
+        @property
+        def sound(self) -> str:
+            return "roar"
+
+    class Lion(Loud, Animal):
+        __tablename__ = "concrete_lion"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        __mapper_args__ = {"concrete": True}
+
+        @hybrid_property
+        def name(self) -> str:
+            return "lion"
+
+    lion = Lion()
+    assert (lion.name, lion.sound) == ("lion", "roar")
+    with pytest.raises(AttributeError, match="concrete=True"):
+        lion.legs  # noqa: B018
