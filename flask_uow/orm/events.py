@@ -40,7 +40,8 @@ class _MapperEvents(EventKind):
     targets = (
         "a mapped class or its mapper; with propagate=True a base or a mixin of mapped classes; Mapper for all of them"
     )
-    options = frozenset({"propagate", "raw", "retval"})
+    # the last is for look-alikes: what listens to loads may always load more here
+    options = frozenset({"propagate", "raw", "retval", "restore_load_context"})
     names: Mapping[str, tuple[str, ...]] = {
         "before_insert": _WRITE, "after_insert": _WRITE, "before_update": _WRITE, "after_update": _WRITE, "before_delete": _WRITE,
         "after_delete": _WRITE, "load": ("target", "context"), "init": ("target", "args", "kwargs"), "init_failure": ("target", "args", "kwargs"),

@@ -104,6 +104,11 @@ class ORMExecuteState:
         options: Mapping[str, Any] = getattr(self.statement, "get_execution_options", dict)()
         return options
 
+    @property
+    def local_execution_options(self) -> Mapping[str, Any]:
+        """Another name of :attr:`execution_options`: those of the statement and of the call are one here."""
+        return self.execution_options
+
     def update_execution_options(self, **options: Any) -> None:
         """Give the statement further execution options."""
         self.statement = self.statement.execution_options(**options)

@@ -489,6 +489,7 @@ def test_do_orm_execute_is_told_what_a_statement_is(world: World, session: Sessi
     @event.listens_for(session, "do_orm_execute")
     def listen(state: Any) -> None:
         assert state.lazy_loaded_from is None
+        assert state.local_execution_options == state.execution_options
         mappers = [mapper.class_.__name__ for mapper in state.all_mappers]
         seen.append((mappers, state.is_from_statement, state.is_executemany))
 
@@ -517,6 +518,21 @@ def test_a_query_that_changes_many_rows_is_told(world: World, session: Session) 
     session.query(world.Article).update({"slug": "s"})
     session.query(world.Article).filter_by(title="a").delete()
     assert counts == [("update", 2), ("delete", 1)]
+
+
+def test_what_listens_to_load_may_load_more(world: World, session: Session) -> None:
+    seen: list[list[str]] = []
+
+    def load(article: Any, context: Any) -> None:
+        seen.append([note.text for note in article.notes])
+
+    event.listen(world.Article, "load", load, restore_load_context=True)
+    session.add_all([world.Article(title=t, notes=[world.Note(text=t), world.Note(text=t)]) for t in "ab"])
+    session.commit()
+    session.expunge_all()
+    found = session.scalars(select(world.Article).order_by(world.Article.id)).all()
+    assert [article.title for article in found] == ["a", "b"]
+    assert seen == [["a", "a"], ["b", "b"]]
 
 
 # -- attributes
