@@ -141,7 +141,8 @@ def remove(target: object, identifier: str, fn: Callable[..., Any]) -> None:
     kind = _kind_of(target, identifier)
     present = kind.registered(target, identifier)
     for made in present:
-        if made.given is fn:
+        # by ==, since each access of a method makes another object of it
+        if made.given == fn:
             present.remove(made)
             kind.changed(target, identifier)
             return
@@ -153,4 +154,4 @@ def remove(target: object, identifier: str, fn: Callable[..., Any]) -> None:
 
 def contains(target: object, identifier: str, fn: Callable[..., Any]) -> bool:
     """Return True when a function listens to an event of a target; parameters as for :func:`listen`."""
-    return any(made.given is fn for made in _kind_of(target, identifier).registered(target, identifier))
+    return any(made.given == fn for made in _kind_of(target, identifier).registered(target, identifier))

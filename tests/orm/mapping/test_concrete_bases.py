@@ -316,4 +316,4 @@ def test_a_concrete_class_keeps_the_properties_of_its_own(engine: Engine) -> Non
     lion = Lion()
     assert (lion.name, lion.sound) == ("lion", "roar")
     with pytest.raises(AttributeError, match="concrete=True"):
-        lion.legs  # noqa: B018
+        lion.legs

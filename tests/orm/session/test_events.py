@@ -268,6 +268,30 @@ def test_what_listens_to_a_mapper_may_use_it_and_add_to_it(engine: Engine) -> No
     assert sorted(calls) == ["Boat", "House"]
 
 
+def test_methods_of_objects_listen_and_are_removed(engine: Engine) -> None:
+    class Recorder:
+        def __init__(self) -> None:
+            self.statements: list[str] = []
+
+        def note(
+            self, connection: object, cursor: object, statement: str, parameters: object, context: object, many: object
+        ) -> None:
+            self.statements.append(statement)
+
+    one, other = Recorder(), Recorder()
+    for recorder in (one, other):
+        event.listen(engine, "before_cursor_execute", recorder.note)
+    assert event.contains(engine, "before_cursor_execute", one.note)
+    event.remove(engine, "before_cursor_execute", one.note)
+    assert not event.contains(engine, "before_cursor_execute", one.note)
+    with engine.connect() as connection:
+        connection.scalar(select(1))
+    assert (len(one.statements), len(other.statements)) == (0, 1)
+    event.remove(engine, "before_cursor_execute", other.note)
+    with pytest.raises(InvalidRequestError, match="does not listen"):
+        event.remove(engine, "before_cursor_execute", other.note)
+
+
 def test_the_properties_of_a_mapper_are_listened_to_as_the_attributes_are() -> None:
     class Base(DeclarativeBase):
         pass
