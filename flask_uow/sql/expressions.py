@@ -20,7 +20,7 @@ from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, TypeEngine
 
 __all__ = [
     "Between", "BinaryExpression", "BindParameter", "BooleanList", "CalledParameter", "Cast", "Collate", "ColumnElement",
-    "ColumnOperators", "ExpandingParameter", "ExpressionList", "FixedCondition", "Label", "LiteralColumn", "Null", "OrderName",
+    "ColumnOperators", "ExpandingParameter", "ExpandingRows", "ExpressionList", "FixedCondition", "Label", "LiteralColumn", "Null", "OrderName",
     "UnaryExpression", "UntypedParameter", "is_parameter",
 ]  # fmt: skip
 
@@ -202,18 +202,49 @@ class ExpandingParameter(BindParameter[Any]):
     __visit_name__ = "expanding_bindparam"
 
     @classmethod
-    def beside(cls, left: ColumnElement[Any], given: BindParameter[Any]) -> ExpandingParameter:
-        """Return a parameter that is to be a list of values beside an expression.
-
-        :raises ArgumentError: for a row of several columns on the left.
-        """
+    def beside(cls, left: ColumnElement[Any], given: BindParameter[Any]) -> BindParameter[Any]:
+        """Return a parameter that is to be a list of values beside an expression; of rows, beside a row value."""
         if isinstance(left, ExpressionList):
-            raise ArgumentError(
-                "a row value stands beside a parameter of IN. Give the rows themselves: in_([(1, 2), ...])."
-            )
+            return ExpandingRows(given, tuple(item.type.of_parameters for item in left.items))
         item_type = left.type.of_parameters if isinstance(given, UntypedParameter) else given.type
         value = list(given.value) if given.value is not None else None
         return cls(value, ARRAY(item_type), given.key, given.required)
+
+
+class ExpandingRows(BindParameter[Any]):
+    """A list of rows on the right of IN, of any length, beside a row value.
+
+    :ivar types: the types of the columns.
+    """
+
+    __slots__ = ("types",)
+    __visit_name__ = "expanding_rows"
+
+    def __init__(self, given: BindParameter[Any], types: tuple[TypeEngine[Any], ...]) -> None:
+        value = list(given.value) if given.value is not None else None
+        super().__init__(value, NULLTYPE, given.key, given.required)
+        self.types = types
+
+    def collect_shape(self, shape: Shape) -> None:
+        super().collect_shape(shape)
+        shape.key.append(tuple(type_.cache_key for type_ in self.types))
+
+    def values_of(self, position: int, bind: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
+        """Return the function from rows to what the driver is given for one of their columns.
+
+        :param bind: converts a list of the column's values.
+        """
+        count = len(self.types)
+
+        def values(rows: Any) -> Any:
+            for row in rows:
+                if not isinstance(row, (tuple, list)) or len(row) != count:
+                    raise ArgumentError(
+                        f"the parameter :{self.key} stands beside a row of {count} columns, and got {row!r} among its rows. Give a value for each."
+                    )
+            return bind([row[position] for row in rows])
+
+        return values
 
 
 class Null(ColumnElement[None]):

@@ -36,6 +36,7 @@ from flask_uow.sql import (
     or_,
     select,
     text,
+    tuple_,
     union,
     update,
 )
@@ -419,3 +420,30 @@ def test_whole_rows_and_records_of_functions(engine: Engine, connection: Connect
     )
     records = given.render_derived(name="records", with_types=True)
     assert connection.execute(select(records).where(records.c.price > 1)).all() == [(1, Decimal("1.50"))]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from(["ann", "bob", "100%", "it's \"{,", None])), max_size=5))
+def test_a_parameter_may_be_a_list_of_rows(
+    connection: Connection, schema: Schema, rows: list[tuple[int, str | None]]
+) -> None:
+    person = schema.person
+    left = tuple_(person.c.id, person.c.name)
+    for condition, written in (
+        (left.in_(bindparam("rows", expanding=True)), left.in_(rows)),
+        (left.not_in(bindparam("rows", expanding=True)), left.not_in(rows)),
+    ):
+        expected = connection.scalars(select(person.c.id).where(written).order_by(person.c.id)).all()
+        found = connection.scalars(select(person.c.id).where(condition).order_by(person.c.id), {"rows": rows}).all()
+        assert found == expected
+
+
+def test_the_rows_of_a_parameter_fit_the_row_beside_it(connection: Connection, schema: Schema) -> None:
+    person = schema.person
+    statement = select(person.c.id).where(tuple_(person.c.id, person.c.name).in_(bindparam("rows", [(1, "ann")])))
+    assert connection.scalars(statement).all() == [1]
+    for wrong in ([(1,)], [(1, "ann", 3)], [5]):
+        with pytest.raises(ArgumentError, match=r":rows stands beside a row of 2 columns"):
+            connection.execute(statement, {"rows": wrong})
+    with pytest.raises(DataError, match="the parameter :rows"):
+        connection.execute(statement, {"rows": [("one", "ann")]})

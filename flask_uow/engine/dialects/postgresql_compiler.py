@@ -13,11 +13,12 @@ from psycopg2 import extensions
 from psycopg2.extensions import AsIs
 
 from flask_uow.engine.dialects.lacking import refusal
+from flask_uow.engine.dialects.postgresql_arrays import array_type, selected
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.compiler.compiled import Slot
-from flask_uow.sql.expressions import ExpandingParameter, ExpressionList, is_parameter
+from flask_uow.sql.expressions import ExpandingParameter, ExpandingRows, ExpressionList, is_parameter
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.options import storage_parameters, table_options_text
@@ -161,6 +162,8 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def binary_in(self, node: BinaryExpression[Any]) -> str:
         """Write a long list of row values as a table: the server makes a deep tree of the list, and may refuse its depth."""
+        if isinstance(node.right, ExpandingRows):
+            return f"{self.process(node.left)} {node.operator.sql} ({self._given_rows(node.right)})"
         # one array, however many values there are: the text of the statement stays the same
         if isinstance(node.right, ExpandingParameter):
             if (listed := self._rows_of_list(node.right)) is not None:
@@ -194,6 +197,17 @@ class PostgreSQLCompiler(StatementCompiler):
         return f"{self.operand(node.left, node.operator)} {node.operator.sql} (VALUES ({', '.join(texts)}), {others})"
 
     binary_not_in = binary_in
+
+    def _given_rows(self, node: ExpandingRows) -> str:
+        """Return a SELECT of rows from an array for each of their columns."""
+        dialect: Any = self.dialect
+        arrays, values, names = [], [], []
+        for number, (text, type_) in enumerate(zip(self.columns_of_rows(node), node.types, strict=True)):
+            native = dialect.cast_name(type_) if dialect.stored_as(type_).native is not None else None
+            names.append(f"c{number}")
+            arrays.append(f"{text}::{array_type(type_, dialect)}")
+            values.append(self.value_around(type_, selected(type_, f"given.c{number}", dialect, native)))
+        return f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays)}) AS given({', '.join(names)})"
 
     def _rows_of_list(self, node: ExpandingParameter) -> str | None:
         """Return a SELECT of the items of a list, where their type puts SQL around each of them; else None."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 from flask_uow.engine.dialects.sqlite_comparing import ComparingCompiler
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.compiled import Slot
-from flask_uow.sql.expressions import BinaryExpression, BindParameter, ColumnElement, ExpandingParameter
+from flask_uow.sql.expressions import (
+    BinaryExpression,
+    BindParameter,
+    ColumnElement,
+    ExpandingParameter,
+    ExpandingRows,
+    ExpressionList,
+)
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.parts import ArraySlice, JsonValue, Match, Quantified
 from flask_uow.sql.table_functions import TableFunction
@@ -180,6 +188,8 @@ class PartsInSQLite(ComparingCompiler):
     def binary_in(self, node: BinaryExpression[object]) -> str:
         """Write IN; of a parameter that is a list, over the items of its JSON."""
         given = node.right
+        if isinstance(given, ExpandingRows) and isinstance(node.left, ExpressionList):
+            return self._in_rows(node.left, node.operator, given)
         if not isinstance(given, ExpandingParameter):
             return self.binary_of(node)
         item_type = self.dialect.stored_as(given.type.storage.item_type)  # type: ignore[attr-defined]
@@ -197,3 +207,20 @@ class PartsInSQLite(ComparingCompiler):
         return f"{left} {node.operator.sql} ({rows})"
 
     binary_not_in = binary_in
+
+    def _in_rows(self, left: ExpressionList, op: Operator, given: ExpandingRows) -> str:
+        dialect: Any = self.dialect
+        for item, type_ in zip(left.items, given.types, strict=True):
+            stored = dialect.stored_as(type_)
+            if self.has_forms(item) or isinstance(stored, (LargeBinary, Numeric, Uuid)):
+                raise CompileError(
+                    f"SQLite keeps values of {type_!r} in several forms, or takes none in a list: a parameter of rows cannot be compared with them."
+                    " Give the rows themselves: in_([(1, 2), ...])."
+                )
+        texts = self.columns_of_rows(given)
+        values = [self.value_around(type_, f"given{n}.value") for n, type_ in enumerate(given.types)]
+        others = "".join(
+            f" JOIN json_each({text}) AS given{n} ON given{n}.key = given0.key" for n, text in enumerate(texts[1:], 1)
+        )
+        rows = f"SELECT {', '.join(values)} FROM json_each({texts[0]}) AS given0{others}"
+        return f"{self.process(left)} {op.sql} ({rows})"

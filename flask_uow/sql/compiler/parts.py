@@ -5,7 +5,14 @@ from __future__ import annotations
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.base import ExpressionCompiler
-from flask_uow.sql.expressions import BinaryExpression, BindParameter, ColumnElement, ExpandingParameter
+from flask_uow.sql.compiler.compiled import Slot
+from flask_uow.sql.expressions import (
+    BinaryExpression,
+    BindParameter,
+    ColumnElement,
+    ExpandingParameter,
+    ExpandingRows,
+)
 from flask_uow.sql.parts import (
     ArraySlice,
     JsonValue,
@@ -17,7 +24,7 @@ from flask_uow.sql.parts import (
     TypeCoerce,
 )
 from flask_uow.sql.text import TextClause
-from flask_uow.sql.types import TSQUERY, BigInteger, Integer, Numeric
+from flask_uow.sql.types import ARRAY, TSQUERY, BigInteger, Integer, Numeric
 
 __all__ = ["PartsCompiler"]
 
@@ -138,3 +145,15 @@ class PartsCompiler(ExpressionCompiler):
 
     def visit_expanding_bindparam(self, node: ExpandingParameter) -> str:
         return self.visit_bindparam(node)
+
+    def visit_expanding_rows(self, node: ExpandingRows) -> str:
+        return self.visit_bindparam(node)
+
+    def columns_of_rows(self, node: ExpandingRows) -> list[str]:
+        """Return a placeholder for each column of a list of rows: an array of the column's values."""
+        texts = []
+        for position, type_ in enumerate(node.types):
+            bind = self.dialect.bind_processor(ARRAY(type_))
+            values = node.values_of(position, bind if bind is not None else list)
+            texts.append(self.place(Slot(self.index_of(node), node.key, values, node.required, None, self.target)))
+        return texts
