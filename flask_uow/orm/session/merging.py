@@ -9,7 +9,7 @@ from flask_uow.exc import InvalidRequestError, UOWDeprecationWarning
 from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.instrumentation.relationship_attributes import ScalarRelationshipAttribute
-from flask_uow.orm.loading.column_loader import key_of
+from flask_uow.orm.loading.column_loader import key_of, refresh_columns
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationship_property import RelationshipProperty
@@ -163,7 +163,13 @@ class _Merge:
         absent = [name for name in names if name not in merged.__dict__]
         if absent and own.row_key is not None:
             # what is expired is loaded first, so that only net changes are written
-            getattr(merged, absent[0])
+            tree = own.siblings.options if own.siblings is not None else None
+            raising = tree.raising if tree is not None else ()
+            if any(mapper.column_attrs[name].raiseload or name in raising for name in absent):
+                # what programs may not load
+                refresh_columns(type(merged).__mapper__, merged, own, tuple(absent))
+            else:
+                getattr(merged, absent[0])
         if own.row_key is not None:
             _check_version(mapper, instance, merged)
         for name in names:

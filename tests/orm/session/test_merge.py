@@ -18,6 +18,7 @@ from flask_uow import (
     UnmappedInstanceError,
     UOWDeprecationWarning,
     inspect,
+    load_only,
     mapped_column,
     relationship,
 )
@@ -311,3 +312,32 @@ def test_load_false_keeps_loaded_viewonly_relationships(engine: Engine, statemen
         # with load=True, what is only viewed is loaded
         again = session.merge(Order(id=1, shown=[]))
         assert [line.id for line in again.shown] == [2, 1]
+
+
+def test_merge_loads_a_column_that_programs_may_not_load(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Sheet(Base):
+        __tablename__ = "sheet"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str | None]
+        text: Mapped[str | None] = mapped_column(deferred=True, deferred_raiseload=True)
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Sheet(id=1, title="a", text="x"))
+        session.commit()
+        session.expunge_all()
+        merged = session.merge(Sheet(id=1, text="x"))
+        assert not session.is_modified(merged)
+        assert merged.title == "a"
+        merged = session.merge(Sheet(id=1, title="b", text="y"))
+        session.commit()
+        session.expunge_all()
+        assert session.execute("SELECT title, text FROM sheet").all() == [("b", "y")]
+        limited = session.query(Sheet).options(load_only(Sheet.id, raiseload=True)).one()
+        session.merge(Sheet(id=1, title="c"))
+        session.commit()
+        assert session.execute("SELECT title FROM sheet").scalar() == "c"
+        assert limited.id == 1
