@@ -60,7 +60,6 @@ from flask_uow.orm.mapping.annotations import (
 from flask_uow.orm.mapping.association_proxy import AssociationProxy, association_proxy
 from flask_uow.orm.mapping.automap import AutomapBase, automap_base
 from flask_uow.orm.mapping.bundles import Bundle
-from flask_uow.orm.mapping.class_expressions import ExtensionType
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.composites import CompositeProperty, composite
 from flask_uow.orm.mapping.concrete import AbstractConcreteBase, ConcreteBase
@@ -115,7 +114,7 @@ from flask_uow.orm.state.attribute_state import AttributeState
 from flask_uow.orm.state.by_hand import make_transient, make_transient_to_detached, was_deleted
 from flask_uow.orm.state.identity import IdentityMap
 from flask_uow.orm.state.instance_state import InstanceState
-from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
+from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction, ExtensionType
 
 # the mapping gives each attribute its loader, and must not import what stands above it
 lazy_loaders.column, lazy_loaders.relationship = ColumnLoader, RelationshipLoader
@@ -127,10 +126,11 @@ object_session = Session.object_session
 relation = relationship
 
 # further names that the field has for them
-ASSOCIATION_PROXY, HYBRID_METHOD, HYBRID_PROPERTY = (
+ASSOCIATION_PROXY, HYBRID_METHOD, HYBRID_PROPERTY, NOT_EXTENSION = (
     ExtensionType.ASSOCIATION_PROXY,
     ExtensionType.HYBRID_METHOD,
     ExtensionType.HYBRID_PROPERTY,
+    ExtensionType.NOT_EXTENSION,
 )
 CascadeOptions = Cascades
 Composite = CompositeProperty
@@ -153,7 +153,7 @@ __all__ = [
     "FlushPlan", "HYBRID_METHOD", "HYBRID_PROPERTY", "IdentityMap", "InstanceState", "InstrumentedAttribute",
     "InstrumentedList", "InstrumentedSet", "KeyFuncDict", "Load", "MANYTOMANY", "MANYTOONE", "Mapped",
     "MappedAsDataclass", "MappedCollection", "MappedColumn", "Mapper", "MapperExtension", "MapperProperty",
-    "MultipleResultsFound", "Mutable", "MutableComposite", "MutableDict", "MutableList", "MutableSet", "NO_VALUE",
+    "MultipleResultsFound", "Mutable", "MutableComposite", "MutableDict", "MutableList", "MutableSet", "NOT_EXTENSION", "NO_VALUE",
     "NoResultFound", "ONETOMANY", "ORMExecuteState", "OrderingList", "PropComparator", "Query",
     "QueryableAttribute", "Registry", "Relationship", "RelationshipDirection", "RelationshipProperty",
     "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "Synonym", "SynonymProperty",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from flask_uow.exc import ArgumentError, did_you_mean
 
-__all__ = ["NO_VALUE", "STATE", "Cascades", "Direction", "NoValue", "cascade_named"]
+__all__ = ["NO_VALUE", "STATE", "Cascades", "Direction", "ExtensionType", "NoValue", "cascade_named"]
 
 # the key under which an object keeps its InstanceState in its __dict__
 STATE = "_uow_state"
@@ -125,3 +125,13 @@ def cascade_named(name: str) -> str:
             f"no walk goes along the cascade {name!r}.{did_you_mean(name, _ALL)} There are: {', '.join(_ALL)}."
         )
     return name.replace("-", "_")
+
+
+class ExtensionType(enum.Enum):
+    """Which kind of attribute it is that no mapper knows."""
+
+    HYBRID_METHOD = "HYBRID_METHOD"
+    HYBRID_PROPERTY = "HYBRID_PROPERTY"
+    ASSOCIATION_PROXY = "ASSOCIATION_PROXY"
+    # that of mapped attributes, so that all can be asked for theirs
+    NOT_EXTENSION = "NOT_EXTENSION"

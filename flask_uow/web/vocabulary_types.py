@@ -188,6 +188,7 @@ class VocabularyTypes:
         self.MutableList = flask_uow.MutableList
         self.MutableSet = flask_uow.MutableSet
         self.NCHAR = flask_uow.NCHAR
+        self.NOT_EXTENSION = flask_uow.NOT_EXTENSION
         self.NO_VALUE = flask_uow.NO_VALUE
         self.NULLTYPE = flask_uow.NULLTYPE
         self.NUMERIC = flask_uow.NUMERIC

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.interfaces import AttributeLoader
 from flask_uow.orm.state.instance_state import InstanceState, describe, instance_state
-from flask_uow.orm.symbols import DELETED, STATE
+from flask_uow.orm.symbols import DELETED, STATE, ExtensionType
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
 
@@ -53,6 +53,7 @@ class Attribute(ColumnOperators):
         """The mapped class."""
         return self.parent.class_
 
+    extension_type = ExtensionType.NOT_EXTENSION
     is_attribute = True
     is_mapper = is_instance = is_aliased_class = is_property = is_selectable = is_bundle = is_clause_element = False
 

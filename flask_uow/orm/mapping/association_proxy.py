@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.mapping.association_collections import Behind
-from flask_uow.orm.mapping.class_expressions import ClassExpression, ExtensionType, class_expression
+from flask_uow.orm.mapping.class_expressions import ClassExpression, class_expression
+from flask_uow.orm.symbols import ExtensionType
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement

@@ -5,21 +5,11 @@ The names in ``filter_by()`` and ``values()``, and the attributes of aliases, ar
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
+from flask_uow.orm.symbols import ExtensionType
 
-__all__ = ["ClassExpression", "ExtensionType", "class_expression"]
-
-
-class ExtensionType(enum.Enum):
-    """Which kind of attribute it is that no mapper knows."""
-
-    HYBRID_METHOD = "HYBRID_METHOD"
-    HYBRID_PROPERTY = "HYBRID_PROPERTY"
-    ASSOCIATION_PROXY = "ASSOCIATION_PROXY"
+__all__ = ["ClassExpression", "class_expression"]
 
 
 class ClassExpression:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute, operand_of
 from flask_uow.orm.mapping.inspected_property import MapperProperty
-from flask_uow.orm.symbols import NO_VALUE
+from flask_uow.orm.symbols import NO_VALUE, ExtensionType
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement
 
@@ -57,6 +57,8 @@ class PropComparator(ColumnOperators):
         self.prop = self.property = prop
         self.mapper = self.parent = mapper
         self.key: str = prop.key
+
+    extension_type = ExtensionType.NOT_EXTENSION
 
     @classmethod
     def around(cls, attribute: Attribute) -> PropComparator:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.symbols import Direction
+from flask_uow.orm.symbols import Direction, ExtensionType
 from flask_uow.sql.operations import and_
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class MapperProperty:
     key: str
     parent: Any
 
+    extension_type = ExtensionType.NOT_EXTENSION
     is_property = True
     is_mapper = is_instance = is_aliased_class = is_attribute = is_selectable = is_bundle = is_clause_element = False
 

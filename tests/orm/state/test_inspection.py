@@ -28,6 +28,7 @@ from flask_uow import (
     relationship,
     synonym,
 )
+from flask_uow.orm import HYBRID_PROPERTY, NOT_EXTENSION
 from flask_uow.orm.symbols import NO_VALUE
 
 
@@ -331,3 +332,28 @@ def test_a_state_whose_object_is_gone_says_so() -> None:
     assert state.obj is None
     with pytest.raises(InvalidRequestError, match="the object of this state is gone"):
         state.attrs.tree.history
+
+
+def test_every_attribute_of_a_class_tells_which_kind_of_extension_it_is() -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Den(Own):
+        __tablename__ = "den"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        low: Mapped[int] = mapped_column()
+        high: Mapped[int] = mapped_column()
+        span = composite(Span, low, high)
+        bottom = synonym("low")
+        double = column_property(low * 2)
+        up: Mapped[int | None] = mapped_column(ForeignKey("den.id"))
+        dens: Mapped[list[Den]] = relationship()
+
+        @hybrid_property
+        def size(self) -> int:
+            return self.high - self.low
+
+    kinds = {name: each.extension_type for name, each in inspect(Den).all_orm_descriptors.items()}
+    assert [name for name, kind in kinds.items() if kind is HYBRID_PROPERTY] == ["size"]
+    assert all(kind is NOT_EXTENSION for name, kind in kinds.items() if name != "size")
+    assert {prop.extension_type for prop in inspect(Den).attrs} == {NOT_EXTENSION}
