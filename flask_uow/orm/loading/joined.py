@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
@@ -151,6 +152,7 @@ def with_joins(select: Select, items: Sequence[Item]) -> Select:
     """
     roots = [item for item in items if isinstance(item, EntityNode)]
     added = [node for root in roots for node in root.walk()]
+    _check_contained(select, added)
     multiplies = any(node.prop is not None and node.prop.uselist and node.is_ours for node in added)
     # a limit is about parents, and a join with a collection has several rows for one: so the limit stays inside, and
     # the join goes around it
@@ -171,6 +173,28 @@ def with_joins(select: Select, items: Sequence[Item]) -> Select:
     for root in roots:
         made = _joined(made, root, has_outer)
     return made.with_columns_of_same_rows(*made.entities, *(node.view for node in added)) if added else made
+
+
+def _check_contained(select: Select, added: Sequence[EntityNode]) -> None:
+    """Refuse to take from the rows what the query has not joined: each row would come with every object of the class.
+
+    :raises InvalidRequestError: naming the relationship.
+    """
+    contained = [node for node in added if not node.is_ours]
+    if not contained:
+        return
+    present = {id(part) for element in select.froms for part in element.from_objects()}
+    for node in contained:
+        missing = [
+            part
+            for part in node.view.selectable.from_objects()
+            if not isinstance(part, Join) and id(part) not in present
+        ]
+        if missing and node.prop is not None:
+            raise InvalidRequestError(
+                f"contains_eager({node.prop.name}): {missing[0].description} is not in the FROM of the query, and every row would come with all of its"
+                f" rows. Join it, join({node.prop.name}) say; where an alias was joined, name that: contains_eager({node.prop.name}.of_type(alias))."
+            )
 
 
 def _locking_own(select: Select) -> Select:

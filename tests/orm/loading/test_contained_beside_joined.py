@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_uow import Engine, Session, aliased, contains_eager, join, joinedload, select
+from flask_uow import Engine, InvalidRequestError, Session, aliased, contains_eager, join, joinedload, select
 from tests.orm.models import Base, Node, Post, Profile, Tag, User
 from tests.statements import StatementLog
 
@@ -95,6 +95,30 @@ def test_what_is_contained_twice_down_stays_with_its_rows(filled: Session) -> No
     children = {node.name: [child.name for child in vars(node)["children"]] for node in nodes}
     assert children == {"root": ["a", "b"]}
     assert [child.name for child in vars(nodes[0].children[0])["children"]] == ["a1"]
+
+
+NOT_JOINED: dict[str, Any] = {
+    "nothing": lambda s, option: s.query(User).options(option),
+    "an alias": lambda s, option: s.query(User).join(written, User.posts).options(option),
+    "within from_self": lambda s, option: s.query(User).join(User.posts).from_self().options(option),
+    "within a union": lambda s, option: s.query(User).join(User.posts).union(s.query(User)).options(option),
+    "in a subquery": lambda s, option: s.query(User).filter(User.posts.any()).options(option),
+}
+
+
+@pytest.mark.parametrize("case", NOT_JOINED)
+def test_what_the_query_has_not_joined_is_not_contained(filled: Session, case: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"contains_eager\(User.posts\): table 'post' is not in the FROM"):
+        NOT_JOINED[case](filled, contains_eager(User.posts)).all()
+    with pytest.raises(InvalidRequestError, match="an alias of table 'post' is not in the FROM"):
+        filled.query(User).join(User.posts).options(contains_eager(User.posts, alias=aliased(Post))).all()
+
+
+def test_tables_that_criteria_bring_in_are_contained(filled: Session) -> None:
+    by_criteria = (
+        filled.query(User).filter(Post.author_id == User.id, Post.title == "p1").options(contains_eager(User.posts))
+    )
+    assert [[post.title for post in vars(user)["posts"]] for user in by_criteria] == [["p1"]] * 3
 
 
 @pytest.mark.parametrize("first", [True, False])
