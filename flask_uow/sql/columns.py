@@ -296,12 +296,21 @@ class Column(ColumnElement[T], Generic[T]):
                 if not primary_key and server_default is None:
                     self.server_default = argument.next_value()
             elif isinstance(argument, Identity):
+                if (
+                    server_default is not None
+                    or server_onupdate is not None
+                    or any(isinstance(a, Sequence) for a in args)
+                ):
+                    raise ArgumentError(
+                        f"Column {name!r} has an Identity, by which the database numbers it, and a server_default, a server_onupdate or a Sequence"
+                        " besides. Give it one of them."
+                    )
                 self.identity = argument
                 self.nullable = False
                 if not primary_key:
                     self.server_default = argument
             elif isinstance(argument, Computed):
-                if default is not None or server_default is not None or onupdate is not None:
+                if any(each is not None for each in (default, server_default, onupdate, server_onupdate)):
                     raise ArgumentError(
                         f"Column {name!r} is Computed, which leaves no room for a default. Give it one or the other."
                     )

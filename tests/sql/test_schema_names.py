@@ -39,6 +39,7 @@ from flask_uow.sql import (
     DropTableComment,
     Enum,
     ExcludeConstraint,
+    FetchedValue,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -628,3 +629,18 @@ def test_a_constraint_beside_its_table_is_created_with_it(engine: Engine) -> Non
     for wrong in ({"age": 5, "name": "a"}, {"age": -5, "name": "b"}):
         with pytest.raises(IntegrityError), engine.begin() as connection:
             connection.execute(person.insert(), wrong)
+
+
+@pytest.mark.parametrize(
+    ("item", "options"),
+    [
+        (Identity(), {"server_default": "5"}),
+        (Identity(), {"server_onupdate": FetchedValue()}),
+        (Identity(), {"default": Sequence("numbers")}),
+        (Computed("1 + 1"), {"server_onupdate": FetchedValue()}),
+        (Computed("1 + 1"), {"onupdate": 5}),
+    ],
+)
+def test_a_column_that_the_database_fills_has_no_other_source(item: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match=r"one of them|one or the other"):
+        Column("n", Integer, item, **options)
