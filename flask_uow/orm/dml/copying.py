@@ -28,7 +28,7 @@ def copy_from(
 ) -> int:
     """Load rows; see :meth:`flask_uow.orm.Session.copy_from`."""
     named = _with_names(mapper, rows, columns)
-    engine = session.get_bind(mapper)
+    engine = session.get_bind(mapper=mapper)
     # without COPY, and where SQL stands around values, the same rows go by INSERT
     written = (prop.column.type for prop in mapper.column_attrs.values())
     if not engine.dialect.can_copy() or any(expression_of(t, engine.dialect, "bind_expression") for t in written):

@@ -138,7 +138,7 @@ class ExecutingSession(TransactionalSession):
             mapper, bind_arguments = None, mapper
         if bind_arguments:
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
-        bind = self.get_bind(mapper, clause, **kw)
+        bind = self.get_bind(mapper=mapper, clause=clause, **kw)
         if self.router is not None:
             # what it is used for is not known
             self.router.before_write(self._whole())
@@ -171,7 +171,7 @@ class ExecutingSession(TransactionalSession):
         if is_by_mapper and isinstance(mapper, Mapper):
             bind = self._binds.find(mapper, clause)
         else:
-            is_by_mapper, bind = False, self.get_bind(mapper, clause, **kw)
+            is_by_mapper, bind = False, self.get_bind(mapper=mapper, clause=clause, **kw)
         transaction = current or self.transaction
         if transaction is None:
             return PassThrough(bind)
@@ -548,7 +548,7 @@ class ExecutingSession(TransactionalSession):
         mapper = first_mapper(select.entities) if isinstance(select, SelectBase) else None
         if mapper is None:
             raise ArgumentError(f"plan_query() takes a query, or a SELECT of mapped classes, got {statement!r}.")
-        bind = self.get_bind(mapper, select)
+        bind = self.get_bind(mapper=mapper, clause=select)
         engine = bind.engine if isinstance(bind, Connection) else bind
         if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)

@@ -137,7 +137,7 @@ class PresentSession:
 
     def get_bind(self, mapper: MapperArgument = None, clause: OrmStatement | None = None, **kw: Any) -> Any:
         """See :meth:`Session.get_bind`."""
-        return self.registry().get_bind(mapper, clause, **kw)
+        return self.registry().get_bind(mapper=mapper, clause=clause, **kw)
 
     def bind_mapper(self, mapper: type | Mapper, bind: Engine | Connection) -> None:
         """See :meth:`Session.bind_mapper`."""

@@ -130,6 +130,23 @@ def test_an_overridden_get_bind_is_asked_each_time(engines: tuple[Engine, Engine
         assert session.get(Here, 7) is None
 
 
+def test_an_overridden_get_bind_is_given_keywords(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+    seen: list[set[str]] = []
+
+    class Sharded(Session):
+        def get_bind(self, **kw: Any) -> Any:
+            seen.append(set(kw))
+            return second if kw["mapper"] is not None else first
+
+    with Sharded() as session:
+        session.add(Here(id=7))
+        session.commit()
+        assert session.execute("SELECT count(*) FROM here").scalar() == 0
+    assert all({"mapper", "clause"} <= names for names in seen)
+    assert count(second, "here") == 1
+
+
 def test_a_bind_key_chooses_the_engine_and_none_the_default(engines: tuple[Engine, Engine]) -> None:
     first, second = engines
     with Session(bind_key_engines={None: first, "audit": second}) as session:
