@@ -52,8 +52,11 @@ class Binds:
                 )
 
     def bind_class(self, target: type | Mapper, engine: Any) -> None:
-        """Use an engine for a mapped class (or mapper), or for the mapped classes that are derived from one that is not mapped."""
-        if isinstance(target, type) and "__mapper__" not in vars(target):
+        """Use an engine for a mapped class (or mapper), or for the mapped classes that are derived from one that is not mapped.
+
+        :raises UnmappedClassError: for a class of Python itself.
+        """
+        if isinstance(target, type) and "__mapper__" not in vars(target) and target.__module__ != "builtins":
             # a class that waits to be mapped (DeferredReflection) is found by its place among the bases as well
             self.by_class[target] = engine
         else:

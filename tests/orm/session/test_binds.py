@@ -15,6 +15,7 @@ from flask_uow import (
     MetaData,
     Session,
     UnboundExecutionError,
+    UnmappedClassError,
     create_engine,
     mapped_column,
     scoped_session,
@@ -270,6 +271,13 @@ def test_what_is_said_of_a_class_goes_before_what_is_said_of_its_bases(engines: 
     with Session(binds={Marked: first, Keyed: second}) as session:
         # the nearer base
         assert session.get_bind(Marking) is first
+
+
+def test_a_class_of_python_itself_is_no_base_of_mapped_ones(engines: tuple[Engine, Engine]) -> None:
+    with pytest.raises(UnmappedClassError, match="int is not a mapped class"):
+        Session(binds={int: engines[0]})
+    with pytest.raises(UnmappedClassError, match="object is not a mapped class"):
+        Session().bind_mapper(object, engines[0])
 
 
 def test_a_concrete_class_goes_where_its_base_goes(engines: tuple[Engine, Engine]) -> None:
