@@ -177,7 +177,14 @@ class ColumnDeclaration:
     @property
     def stored(self) -> tuple[Column[Any], ...]:
         """The columns of tables; empty for an expression."""
-        found = tuple(c.column if isinstance(c, MappedColumn) else c for c in self.columns)
+        # beside another column, the attribute of a parent stands for the column of that
+        several = len(self.columns) > 1
+        found = tuple(
+            c.__clause_element__()
+            if isinstance(c, MappedColumn) or (several and hasattr(c, "__clause_element__"))
+            else c
+            for c in self.columns
+        )
         return found if all(isinstance(c, Column) for c in found) else ()
 
     @property

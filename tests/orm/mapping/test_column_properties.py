@@ -604,3 +604,30 @@ def test_a_declaration_is_part_of_another_in_the_body_of_a_class(engine: Engine)
         found = session.scalars(select(Letter).where(Letter.place == "Elm Street, Springwood")).one()
         assert (found.address, found.city) == ("To Elm Street, Springwood", "Springwood")
     Base.metadata.drop_all(engine)
+
+
+def test_a_property_stands_for_a_column_of_its_own_and_one_of_the_parent(engine: Engine) -> None:
+    base: Any = declarative_base()
+
+    class Parcel(base):
+        __tablename__ = "parcel"
+        id = Column(Integer, primary_key=True)
+        kind = Column(String(10))
+        __mapper_args__ = {"polymorphic_on": kind, "polymorphic_identity": "parcel"}
+
+    class Crate(Parcel):
+        __tablename__ = "crate"
+        id = column_property(Column("id", ForeignKey("parcel.id"), primary_key=True), Parcel.id)
+        wood = Column(String(10))
+        __mapper_args__ = {"polymorphic_identity": "crate"}
+
+    assert sorted(Crate.__mapper__.column_attrs.keys()) == ["id", "kind", "wood"]
+    base.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(Crate(wood="oak"))
+            session.commit()
+            crate = session.scalars(select(Crate).where(Crate.id > 0)).one()
+            assert (crate.id, crate.wood, session.get(Parcel, crate.id)) == (1, "oak", crate)
+    finally:
+        base.metadata.drop_all(engine)
