@@ -146,3 +146,19 @@ def test_models_may_be_abstract_classes_of_the_standard_library(engine: Engine) 
         session.commit()
         session.expunge_all()
         assert [shape.area() for shape in session.query(Shape)] == [4.0]
+
+
+def test_statements_that_are_older_select_them_too(base: Any, session: Session) -> None:
+    (Post,) = base.__subclasses__()
+    older, of_alias = select(Post).where(Post.title == "b"), aliased(Post)
+    row = select(Post.title, Post).where(Post.title < "c").order_by(Post.id)
+    query = session.query(Post).filter_by(title="b")
+    Post.shout = column_property(Post.title + "!")
+    session.add_all([Post(title="a"), Post(title="b")])
+    session.commit()
+    for _ in range(2):
+        assert [p.shout for p in session.scalars(older)] == ["b!"]
+        assert [(title, p.shout) for title, p in session.execute(row)] == [("a", "a!"), ("b", "b!")]
+        assert [p.shout for p in query] == ["b!"]
+        assert [p.shout for p in session.query(of_alias).filter(of_alias.title < "c")] == ["a!", "b!"]
+        session.expunge_all()
