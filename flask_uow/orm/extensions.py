@@ -92,7 +92,10 @@ class SessionExtension:
         """Called before the flush of a commit, also of a SAVEPOINT's; may still change objects."""
 
     def after_commit(self, session: Session) -> None:
-        """Called after a commit, also of a SAVEPOINT. The transaction has ended; no SQL can be sent in it."""
+        """Called after a commit, also of a SAVEPOINT. The transaction has ended, and SQL begins the next one.
+
+        The objects still have the values that were committed, and expire afterwards, but for those that the hook changes.
+        """
 
     def after_rollback(self, session: Session) -> None:
         """Called after the database rolled back, also to a SAVEPOINT; the objects are as they were before."""

@@ -17,7 +17,7 @@ from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.orm import Session
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.session.unit_observer import UnitObserver
-from flask_uow.orm.state.expiry import Keep, expire_all
+from flask_uow.orm.state.expiry import Keep, expire_all, expire_unchanged
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
@@ -127,7 +127,11 @@ class ScopeUnit(UnitObserver):
         ):
             # nobody looks any more: what is detached at once needs not be set aside before
             return
-        expire_all(session.objects, None, Keep.LOADED)
+        if session.hooks.after_commit:
+            # what these have changed is work of the next transaction
+            expire_unchanged(session.objects, Keep.LOADED)
+        else:
+            expire_all(session.objects, None, Keep.LOADED)
 
     def expire_after_rollback(self, session: Session, are_true: bool) -> None:
         # where something was undone nobody can tell which of the values were never true

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flask_uow.orm.state.expiry import expire_all
+from flask_uow.orm.state.expiry import expire_all, expire_unchanged
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
@@ -48,7 +48,11 @@ class UnitObserver:
 
     def expire_after_commit(self, session: Session) -> None:
         """Have all values loaded anew, since others may change them from now on."""
-        expire_all(session.objects, None)
+        if session.hooks.after_commit:
+            # what these have changed is work of the next transaction
+            expire_unchanged(session.objects)
+        else:
+            expire_all(session.objects, None)
 
     def expire_after_rollback(self, session: Session, are_true: bool) -> None:
         """Have all values loaded anew.

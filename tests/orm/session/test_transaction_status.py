@@ -98,6 +98,43 @@ def test_a_commit_is_an_error_when_a_hook_has_ended_the_transaction(make_session
     assert make_session().query(User).all() == []
 
 
+def test_a_hook_after_the_commit_reads_what_was_committed_without_sql(make_session: Any) -> None:
+    told: list[Any] = []
+
+    class Telling(SessionExtension):
+        def after_commit(self, session: Session) -> None:
+            told.extend((user.id is not None, user.name) for user in list(session))
+            told.append(session.in_transaction())
+
+    session: Session = make_session(extension=Telling())
+    user = User(name="ed")
+    session.add(user)
+    session.commit()
+    assert told == [(True, "ed"), False]
+    # and from then on the values of others are seen
+    other: Session = make_session()
+    other.query(User).update({"name": "fred"})
+    other.commit()
+    assert user.name == "fred"
+
+
+def test_what_a_hook_changes_after_the_commit_is_work_of_the_next_transaction(make_session: Any) -> None:
+    class Changing(SessionExtension):
+        def after_commit(self, session: Session) -> None:
+            for user in list(session):
+                if user.name == "ed":
+                    user.name = "fred"
+
+    session: Session = make_session(extension=Changing())
+    users = [User(name="ed"), User(name="wendy")]
+    session.add_all(users)
+    session.commit()
+    assert list(session.dirty) == users[:1]
+    assert not session.in_transaction()
+    session.commit()
+    assert sorted(name for (name,) in make_session().query(User.name)) == ["fred", "wendy"]
+
+
 def test_an_ended_level_is_ended_no_second_time(session: Session) -> None:
     transaction = session.begin()
     transaction.commit()
