@@ -578,12 +578,13 @@ class ExecutingSession(TransactionalSession):
         :param bind_arguments: arguments of :meth:`get_bind`, for an object that is to be loaded.
         :raises UnmappedClassError: when the class is not mapped.
         """
-        # the last three at once: all are None nearly always
+        # two at once (benchmark: get_hit): both are None nearly always
         if (
             options
             or populate_existing
             or with_for_update
-            or not (execution_options is identity_token is bind_arguments)
+            or execution_options is not identity_token
+            or bind_arguments is not None
         ):
             refuse_token(identity_token)
             query = self.query(entity).execution_options(**(execution_options or {}))
