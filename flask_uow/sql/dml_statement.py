@@ -11,6 +11,7 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.describing import described
 from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import BindParameter, ColumnElement, UntypedParameter
+from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement, Shape
 from flask_uow.sql.selectable import ColumnCollection, Join, base_column, coerce_from
 from flask_uow.sql.subqueries import CTE
@@ -161,7 +162,8 @@ class DMLStatement(ChainedStatement):
             return column
         as_element = getattr(name, "__clause_element__", None)
         given: Any = name if as_element is None else as_element()
-        if not isinstance(given, ColumnElement):
+        # an expression has no name, and that of a function is none of a column
+        if not isinstance(given, ColumnElement) or given.name is None or isinstance(given, FunctionElement):
             raise ArgumentError(
                 f"{type(self).__name__.lower()}() of {self.table.description} got {name!r} for a column. Give its name, or the column or attribute itself."
             )

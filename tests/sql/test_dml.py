@@ -19,6 +19,7 @@ from flask_uow.sql import (
     String,
     Table,
     bindparam,
+    cast,
     column,
     delete,
     func,
@@ -323,3 +324,10 @@ def test_an_insert_does_one_thing_where_a_row_is_there_already() -> None:
         statement.on_conflict_do_nothing()
     with pytest.raises(ArgumentError, match="it takes one"):
         statement.on_conflict_do_update([c.name], {"name": "y"})
+
+
+@pytest.mark.parametrize("key", [person.c.id + 1, func.upper(person.c.name), cast(person.c.name, Integer)])
+@pytest.mark.parametrize("statement", [insert(person), update(person)])
+def test_expressions_are_no_columns_to_be_written(statement: Any, key: Any) -> None:
+    with pytest.raises(ArgumentError, match="for a column"):
+        str(statement.values({key: 1}))
