@@ -73,7 +73,9 @@ def find_plan(
     compiled, values = compile_statement(select, dialect, cache)
     plan: QueryPlan | None = compiled.memo.get("plan")
     if plan is None:
-        if isinstance(select, Select) and len(select.columns_clause) < sum(map(len, map(expand_entity, select.entities))):
+        if isinstance(select, Select) and len(select.columns_clause) < sum(
+            map(len, map(expand_entity, select.entities))
+        ):
             # a class has been given an attribute since the statement was made
             return find_plan(select.with_columns_of_same_rows(*select.entities), dialect, cache, streamed)
         plan = compiled.memo["plan"] = plain_plan(select, compiled, dialect)
