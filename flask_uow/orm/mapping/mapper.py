@@ -222,8 +222,11 @@ class Mapper(InspectedMapper):
                 self._names.update((column, name) for column in prop.columns)
         self.inherited_columns = frozenset(self._names)
         check_declared(self, given)
-        for prop in given.values():
+        for name, prop in given.items():
             columns = columns_of_declaration(prop)
+            if len(columns) == 1 and self._names.get(columns[0], name) != name:
+                # another name for what the parent has mapped: one value, not two that a flush would have to choose from
+                given[name] = SynonymProperty(self._names[columns[0]], False, None, None, None)
             for column in columns[1:]:
                 if column not in self.equated and root_of(columns[0], self.equated) is not column:
                     self.equated[column] = columns[0]

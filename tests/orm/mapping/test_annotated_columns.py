@@ -249,6 +249,36 @@ def test_active_history_loads_the_old_value_first(engine: Engine) -> None:
     assert Note(kept="z").kept == "z"
 
 
+def test_a_subclass_may_call_a_column_of_its_parent_otherwise(engine: Engine) -> None:
+    base = new_base()
+
+    class Shape(base):
+        __tablename__ = "shape"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        size: Mapped[int | None]
+        __mapper_args__: typing.ClassVar[Any] = {"polymorphic_on": "kind", "polymorphic_identity": "shape"}
+
+    class Circle(Shape):
+        radius = column_property(Shape.__table__.c.size)
+        __mapper_args__: typing.ClassVar[Any] = {"polymorphic_identity": "circle"}
+
+    class Ring(Circle):
+        width: Mapped[int | None] = mapped_column("size", use_existing_column=True)
+        __mapper_args__: typing.ClassVar[Any] = {"polymorphic_identity": "ring"}
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Shape(size=1), Circle(radius=2), Ring(width=3)])
+        session.commit()
+        assert session.scalars(select(Circle.radius).order_by(Circle.id)).all() == [2, 3]
+        ring = session.scalars(select(Ring).where(Ring.width == 3)).one()
+        ring.radius = 4
+        assert (ring.size, ring.width) == (4, 4)
+        session.commit()
+        assert session.scalars(select(Shape.size).order_by(Shape.id)).all() == [1, 2, 4]
+
+
 def test_a_column_of_several_subclasses_is_one_column(engine: Engine) -> None:
     base = new_base()
 
