@@ -20,6 +20,7 @@ from flask_uow import (
     Session,
     String,
     attributes,
+    column_property,
     declared_attr,
     inspect,
     mapped_column,
