@@ -110,7 +110,8 @@ def bindparam(
             )
         key = None
     if callable_ is not None:
-        return CalledParameter(callable_, to_instance(type_) if type_ is not None else NULLTYPE, key, required)
+        called_type = to_instance(type_) if type_ is not None else NULLTYPE
+        return CalledParameter(callable_, called_type, key, required, expanding)
     if expanding:
         if not required and value is not None and (isinstance(value, (str, bytes)) or not isinstance(value, Iterable)):
             raise ArgumentError(

@@ -19,7 +19,7 @@ from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, TypeEngine
 
 __all__ = [
-    "Between", "BinaryExpression", "BindParameter", "BooleanList", "CalledParameter", "Cast", "Collate", "ColumnElement",
+    "Between", "BinaryExpression", "BindParameter", "BooleanList", "CalledList", "CalledParameter", "CalledRows", "Cast", "Collate", "ColumnElement",
     "ColumnOperators", "ExpandingParameter", "ExpandingRows", "ExpressionList", "FixedCondition", "Label", "LiteralColumn", "Null", "OrderName",
     "UnaryExpression", "UntypedParameter", "is_parameter",
 ]  # fmt: skip
@@ -154,14 +154,23 @@ class UntypedParameter(BindParameter[T]):
 
 
 class CalledParameter(UntypedParameter[T]):
-    """A parameter whose value a function gives, which is called each time that a statement with it is executed."""
+    """A parameter whose value a function gives, which is called each time that a statement with it is executed.
 
-    __slots__ = ("function",)
+    :ivar is_list: True for one that was said to give a list of values.
+    """
+
+    __slots__ = ("function", "is_list")
 
     def __init__(
-        self, function: Callable[[], Any], type_: TypeEngine[Any], key: str | None = None, required: bool = False
+        self,
+        function: Callable[[], Any],
+        type_: TypeEngine[Any],
+        key: str | None = None,
+        required: bool = False,
+        is_list: bool = False,
     ) -> None:
         self.function = function
+        self.is_list = is_list
         super().__init__(None, type_, key, required)
 
     @property
@@ -174,10 +183,11 @@ class CalledParameter(UntypedParameter[T]):
         """Leave it to the function."""
 
     def stored_as(self, type_: TypeEngine[Any]) -> BindParameter[T]:
-        return CalledParameter(self.function, type_ if self.type is NULLTYPE else self.type, self.key, self.required)
+        type_ = type_ if self.type is NULLTYPE else self.type
+        return CalledParameter(self.function, type_, self.key, self.required, self.is_list)
 
     def __copy__(self) -> CalledParameter[T]:
-        return CalledParameter(self.function, self.type, self.key, self.required)
+        return CalledParameter(self.function, self.type, self.key, self.required, self.is_list)
 
     def with_value(self, value: object) -> BindParameter[T]:
         return BindParameter(value, self.type, self.key)
@@ -205,10 +215,36 @@ class ExpandingParameter(BindParameter[Any]):
     def beside(cls, left: ColumnElement[Any], given: BindParameter[Any]) -> BindParameter[Any]:
         """Return a parameter that is to be a list of values beside an expression; of rows, beside a row value."""
         if isinstance(left, ExpressionList):
-            return ExpandingRows(given, tuple(item.type.of_parameters for item in left.items))
+            types = tuple(item.type.of_parameters for item in left.items)
+            return CalledRows(given, types) if isinstance(given, CalledParameter) else ExpandingRows(given, types)
+        if isinstance(given, CalledParameter):
+            return CalledList(given, left.type.of_parameters)
         item_type = left.type.of_parameters if isinstance(given, UntypedParameter) else given.type
         value = list(given.value) if given.value is not None else None
         return cls(value, ARRAY(item_type), given.key, given.required)
+
+
+class CalledList(ExpandingParameter):
+    """A list of values on the right of IN that a function gives, at each execution."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: CalledParameter[Any], item_type: TypeEngine[Any]) -> None:
+        self.given = given
+        item_type = item_type if given.type is NULLTYPE else given.type
+        super().__init__(None, ARRAY(item_type), given.key, given.required)
+
+    @property
+    def value(self) -> Any:
+        """The list that the function gives now."""
+        return self.given.value
+
+    @value.setter
+    def value(self, value: object) -> None:
+        """Leave it to the function."""
+
+    def with_value(self, value: object) -> BindParameter[Any]:
+        return ExpandingParameter(value, self.type, self.key)
 
 
 class ExpandingRows(BindParameter[Any]):
@@ -221,8 +257,8 @@ class ExpandingRows(BindParameter[Any]):
     __visit_name__ = "expanding_rows"
 
     def __init__(self, given: BindParameter[Any], types: tuple[TypeEngine[Any], ...]) -> None:
-        value = list(given.value) if given.value is not None else None
-        super().__init__(value, NULLTYPE, given.key, given.required)
+        value = given.value
+        super().__init__(list(value) if value is not None else None, NULLTYPE, given.key, given.required)
         self.types = types
 
     def collect_shape(self, shape: Shape) -> None:
@@ -237,6 +273,11 @@ class ExpandingRows(BindParameter[Any]):
         count = len(self.types)
 
         def values(rows: Any) -> Any:
+            # each column is read from them
+            if not isinstance(rows, (list, tuple, set, frozenset)):
+                raise ArgumentError(
+                    f"the parameter :{self.key} is a list of rows, got {rows!r}. Make it one: [(1, 2), ...]."
+                )
             for row in rows:
                 if not isinstance(row, (tuple, list)) or len(row) != count:
                     raise ArgumentError(
@@ -245,6 +286,28 @@ class ExpandingRows(BindParameter[Any]):
             return bind([row[position] for row in rows])
 
         return values
+
+
+class CalledRows(ExpandingRows):
+    """A list of rows on the right of IN that a function gives, at each execution."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: CalledParameter[Any], types: tuple[TypeEngine[Any], ...]) -> None:
+        self.given = given
+        super().__init__(BindParameter(None, NULLTYPE, given.key, given.required), types)
+
+    @property
+    def value(self) -> Any:
+        """The rows that the function gives now."""
+        return self.given.value
+
+    @value.setter
+    def value(self, value: object) -> None:
+        """Leave it to the function."""
+
+    def with_value(self, value: object) -> BindParameter[Any]:
+        return ExpandingRows(BindParameter(value, NULLTYPE, self.key), self.types)
 
 
 class Null(ColumnElement[None]):

@@ -18,6 +18,7 @@ from flask_uow.sql.expressions import (
     BinaryExpression,
     BindParameter,
     BooleanList,
+    CalledParameter,
     Cast,
     Collate,
     ColumnElement,
@@ -92,7 +93,9 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: object) -> Col
     as_select = getattr(values, "__clause_element__", None)
     select: Any = values if as_select is None else as_select()
     # how many values there are is known when the statement is executed
-    if isinstance(select, BindParameter) and (select.required or isinstance(select.value, (list, tuple, set))):
+    if isinstance(select, BindParameter) and (
+        select.required or isinstance(select, CalledParameter) or isinstance(select.value, (list, tuple, set))
+    ):
         return BinaryExpression(left, op, ExpandingParameter.beside(left, select), BOOLEANTYPE)
     if isinstance(select, ClauseElement):
         subquery = getattr(select, "scalar_subquery", None)

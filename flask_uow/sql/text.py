@@ -9,6 +9,8 @@ from typing import Any, Self
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.expressions import (
     BindParameter,
+    CalledList,
+    CalledParameter,
     ColumnElement,
     ExpandingParameter,
     ListParameter,
@@ -29,7 +31,7 @@ _TOKENS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 # what may stand before the first word of a statement: comments, and brackets around a query
-_BEFORE = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
+_BEFORE = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*(?>.*?\*/)|\()*"
 _READS = re.compile(_BEFORE + r"(?:SELECT|VALUES|EXPLAIN|SHOW|TABLE|PRAGMA)\b", re.IGNORECASE | re.DOTALL)
 _WITH = re.compile(_BEFORE + r"WITH\b", re.IGNORECASE | re.DOTALL)
 _WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|MERGE)\b", re.IGNORECASE)
@@ -156,6 +158,8 @@ def _as_list(parameter: BindParameter[Any]) -> BindParameter[Any]:
     """Return a parameter; one that was said to be a list, as the text in parentheses on the right of IN."""
     if isinstance(parameter, (ListParameter, UntypedListParameter)):
         return ExpandingParameter(parameter.value, ARRAY(parameter.type), parameter.key, parameter.required)
+    if isinstance(parameter, CalledParameter) and parameter.is_list:
+        return CalledList(parameter, NULLTYPE)
     return parameter
 
 

@@ -447,3 +447,33 @@ def test_the_rows_of_a_parameter_fit_the_row_beside_it(connection: Connection, s
             connection.execute(statement, {"rows": wrong})
     with pytest.raises(DataError, match="the parameter :rows"):
         connection.execute(statement, {"rows": [("one", "ann")]})
+
+
+def test_a_function_that_gives_a_list_for_in_is_called_at_each_execution(
+    connection: Connection, schema: Schema
+) -> None:
+    person = schema.person
+    lists = iter([[1], [1, 2], [], [2], [1]])
+
+    def following() -> list[int]:
+        return next(lists)
+
+    ids = select(person.c.id).where(person.c.id.in_(bindparam("ids", callable_=following))).order_by(person.c.id)
+    assert [connection.scalars(ids).all() for _ in range(2)] == [[1], [1, 2]]
+    written = text("SELECT id FROM person WHERE id IN :ids").bindparams(
+        bindparam("ids", callable_=following, expanding=True, type_=Integer)
+    )
+    assert [connection.scalars(written).all() for _ in range(2)] == [[], [2]]
+    assert connection.scalars(ids, {"ids": [2]}).all() == [2]
+    rows = iter([[(1, 1)], [(1, 1), (2, 2)]])
+    both = tuple_(person.c.id, person.c.id).in_(bindparam("rows", callable_=lambda: next(rows)))
+    named = select(person.c.id).where(both).order_by(person.c.id)
+    assert [connection.scalars(named).all() for _ in range(2)] == [[1], [1, 2]]
+
+
+@pytest.mark.parametrize("rows", [iter([(1, 1)]), None, "ab", 3])
+def test_rows_for_in_are_a_list(connection: Connection, schema: Schema, rows: object) -> None:
+    person = schema.person
+    statement = select(person.c.id).where(tuple_(person.c.id, person.c.age).in_(bindparam("rows")))
+    with pytest.raises(ArgumentError, match="the parameter :rows is a list of rows"):
+        connection.execute(statement, {"rows": rows})

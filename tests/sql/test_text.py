@@ -116,3 +116,10 @@ def test_text_that_may_write_opens_a_write_transaction(sql: str, writes: bool) -
 def test_a_quote_behind_a_backslash_does_not_end_an_escape_string() -> None:
     pieces = text(r"SELECT E'it\'s :no', '\', :yes, e'\\', :too").pieces
     assert [piece.key for piece in pieces if not isinstance(piece, str)] == ["yes", "too"]
+
+
+def test_comments_before_a_statement_are_read_in_one_go() -> None:
+    comments = "/* one */\n" * 40
+    assert text(f"{comments}UPDATE t SET a = 1").is_write
+    assert not text(f"{comments}SELECT 1").is_write
+    assert text(f"{comments}(SELECT 1)").is_query

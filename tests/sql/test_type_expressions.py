@@ -273,3 +273,59 @@ def test_what_the_methods_return_is_an_expression_or_nothing(connection: Connect
     assert connection.scalar(select(literal("a", Nothing))) == "a"
     with pytest.raises(ArgumentError, match=r"Textual\.bind_expression\(\) returned the text"):
         connection.scalar(select(literal("a", Textual)))
+
+
+class Scaled(Integer):
+    """A number that the database keeps multiplied: a class of the library itself, with a parameter."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def bind_expression(self, bindvalue: Any) -> Any:
+        return type_coerce(bindvalue, Integer) * self.factor
+
+    def column_expression(self, column: Any) -> Any:
+        return type_coerce(column, Integer) // self.factor
+
+
+@pytest.mark.parametrize("factors", [(2, 10), (10, 2)])
+def test_statements_that_differ_in_what_their_types_hold_are_not_one(
+    connection: Connection, factors: tuple[int, int]
+) -> None:
+    for factor in factors:
+        sent = literal(3, Scaled(factor))
+        assert connection.scalar(select(type_coerce(sent, Integer))) == 3 * factor
+        assert connection.scalars(select(type_coerce(word.c.id, Scaled(factor))).where(word.c.id == 2)).all() == [
+            2 // factor
+        ]
+
+
+def test_values_compared_with_a_column_of_such_a_class_have_its_sql(connection: Connection) -> None:
+    table = Table(
+        "compared",
+        MetaData(),
+        Column("id", Integer, primary_key=True),
+        Column("text", Quiet(20)),
+        Column("number", Scaled(10)),
+        Column("variant", String(20).with_variant(Quiet(20), "sqlite", "postgresql")),
+    )
+    table.create(connection)
+    connection.execute(
+        insert(table), [{"id": n, "text": t, "number": n, "variant": t} for n, t in ((1, "A"), (2, "B"))]
+    )
+
+    def ids(condition: Any, **values: Any) -> list[int]:
+        return list(connection.scalars(select(table.c.id).where(condition).order_by(table.c.id), values).all())
+
+    for column, value, other in (
+        (table.c.text, "A", "B"),
+        (table.c.number, 1, 2),
+        (table.c.variant, "A", "B"),
+    ):
+        assert ids(column == value) == [1]
+        assert ids(column == bindparam("value"), value=value) == [1]
+        assert ids(column.in_([value])) == [1]
+        assert ids(column.in_(bindparam("values")), values=[value, other]) == [1, 2]
+        assert ids(tuple_(table.c.id, column).in_(bindparam("values")), values=[(1, value), (2, value)]) == [1]
+        assert ids(column.between(value, value)) == [1]

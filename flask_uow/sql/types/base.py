@@ -47,6 +47,8 @@ class TypeEngine(Generic[T]):
     compares_all_of_its_class: bool = False
     native: str | None = None
     variants: Mapping[str, TypeEngine[Any]] = MappingProxyType({})
+    # the type without limits that values of this one are compared as; None for this one, whose SQL around them that has not
+    _unlimited: TypeEngine[Any] | None = None
     _compared: ClassVar[tuple[type[Any], ...]] = ()
     # classes of other types, values of which databases compare with this one's without losing anything
     _widened: ClassVar[tuple[type[Any], ...]] = ()
@@ -66,6 +68,11 @@ class TypeEngine(Generic[T]):
                 )
         if any(getattr(cls, n) is not getattr(TypeEngine, n) for n in ("bind_expression", "column_expression")):
             expressing.are_there = True
+            if not isinstance(getattr(cls, "cache_key", None), property):
+                # the SQL may depend on whatever an instance holds
+                cls.cache_key = property(_key_of_all, _set_key)  # type: ignore[assignment]
+            if cls.bind_expression is not TypeEngine.bind_expression:
+                cls._unlimited = None
         if own.get("comparator_factory") is not None:
             factory = own["comparator_factory"]
             if not (isinstance(factory, type) and issubclass(factory, factories.comparator)):
@@ -175,6 +182,8 @@ class TypeEngine(Generic[T]):
         made = copy(self)
         # a plain dict, so that the type can be pickled and copied
         made.variants = {**self.variants, **dict.fromkeys(dialect_names, variant)}
+        if type(variant).bind_expression is not TypeEngine.bind_expression:
+            made._unlimited = None
         made.cache_key = key
         return made
 
@@ -228,6 +237,27 @@ class TypeEngine(Generic[T]):
 
 
 expressing.base = TypeEngine
+
+
+def _key_of_all(type_: TypeEngine[Any]) -> tuple[Any, ...]:
+    """Return the class and all that an instance holds; the instance itself where that has no hash."""
+    held = vars(type_)
+    found: tuple[Any, ...] | None = held.get("_whole_key")
+    if found is None:
+        items = (
+            (name, type(value), value) for name, value in sorted(held.items()) if name not in ("variants", "_whole_key")
+        )
+        found = (type(type_), *((n, c, v.cache_key if isinstance(v, TypeEngine) else v) for n, c, v in items))
+        try:
+            hash(found)
+        except TypeError:
+            found = (type(type_), type_)
+        held["_whole_key"] = found
+    return found
+
+
+def _set_key(type_: TypeEngine[Any], key: tuple[Any, ...]) -> None:
+    vars(type_).update(_key=key, _whole_key=None)
 
 
 class NullType(TypeEngine[Any]):

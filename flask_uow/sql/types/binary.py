@@ -45,14 +45,14 @@ class LargeBinary(TypeEngine[bytes]):
 
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         # no limit: more bytes than the column holds are unequal to every row, they are no error
-        return BINARYTYPE if isinstance(value, self._compared) else super().coerce_compared(value)
+        return (self._unlimited or self) if isinstance(value, self._compared) else super().coerce_compared(value)
 
     def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
-        return BINARYTYPE.convert(value), BINARYTYPE
+        return BINARYTYPE.convert(value), self._unlimited or self
 
     @property
     def of_parameters(self) -> TypeEngine[Any]:
-        return BINARYTYPE
+        return self._unlimited or self
 
     def _arguments(self) -> dict[str, Any]:
         return {"length": self.length}
@@ -107,5 +107,6 @@ def _read(value: object) -> uuid.UUID | None:
 
 
 BINARYTYPE = LargeBinary()
+LargeBinary._unlimited = BINARYTYPE
 PLAIN.add(BINARYTYPE, [bytes, bytearray, memoryview])
 PLAIN.add(Uuid(), [uuid.UUID])

@@ -39,7 +39,7 @@ class Integer(TypeEngine[int]):
 
     @property
     def of_parameters(self) -> TypeEngine[Any]:
-        return BIGINTEGERTYPE
+        return self._unlimited or self
 
     def _convert(self, value: object) -> int:
         read = whole_number(value) if isinstance(value, str) else None
@@ -226,16 +226,16 @@ class Numeric(TypeEngine[decimal.Decimal]):
         # a number with more digits than any row has is unequal to all, it is no error
         number = as_decimal(self, value)
         NUMERICTYPE.fit(number, value)
-        return (number, NUMERICTYPE) if self.asdecimal or not isinstance(value, float) else (value, self)
+        return (number, self._unlimited or self) if self.asdecimal or not isinstance(value, float) else (value, self)
 
     @property
     def of_parameters(self) -> TypeEngine[Any]:
-        return NUMERICTYPE if self.asdecimal else self
+        return (self._unlimited or self) if self.asdecimal else self
 
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         # no precision: a number that no row can hold is unequal to all, it is no error
         if isinstance(value, (decimal.Decimal, int)) and not isinstance(value, bool):
-            return NUMERICTYPE
+            return self._unlimited or self
         return self if isinstance(value, float) and not self.asdecimal else type_for_value(value)
 
     def _arguments(self) -> dict[str, Any]:
@@ -281,6 +281,8 @@ BOOLEANTYPE = Boolean()
 INTEGERTYPE = Integer()
 BIGINTEGERTYPE = BigInteger()
 NUMERICTYPE = Numeric()
+Integer._unlimited = BIGINTEGERTYPE
+Numeric._unlimited = NUMERICTYPE
 
 
 def _integer_for(value: int) -> TypeEngine[Any]:

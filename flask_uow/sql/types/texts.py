@@ -34,14 +34,14 @@ class String(TypeEngine[str]):
 
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         # no limit: a text longer than the column is unequal to every row, it is no error; a pattern may be longer too
-        return STRINGTYPE if isinstance(value, str) else type_for_value(value)
+        return (self._unlimited or self) if isinstance(value, str) else type_for_value(value)
 
     def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
-        return STRINGTYPE.convert(value), STRINGTYPE
+        return STRINGTYPE.convert(value), self._unlimited or self
 
     @property
     def of_parameters(self) -> TypeEngine[Any]:
-        return STRINGTYPE
+        return self._unlimited or self
 
     def _arguments(self) -> dict[str, Any]:
         return {"length": self.length, "collation": self.collation}
@@ -76,4 +76,5 @@ class UnicodeText(Text):
 
 
 STRINGTYPE = String()
+String._unlimited = STRINGTYPE
 PLAIN.add(STRINGTYPE, [str])
