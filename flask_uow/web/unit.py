@@ -121,14 +121,11 @@ class ScopeUnit(UnitObserver):
             "setup": self.setup,
         }
 
-    def expire_after_commit(self, session: Session) -> None:
-        if self.is_ending and not (
-            self.is_told_later or self.callbacks or session.hooks.after_commit or signals.after_commit.receivers
-        ):
+    def expire_after_commit(self, session: Session, are_told: bool) -> None:
+        if self.is_ending and not (self.is_told_later or self.callbacks or are_told or signals.after_commit.receivers):
             # nobody looks any more: what is detached at once needs not be set aside before
             return
-        if session.hooks.after_commit:
-            # what these have changed is work of the next transaction
+        if are_told:
             expire_unchanged(session.objects, Keep.LOADED)
         else:
             expire_all(session.objects, None, Keep.LOADED)

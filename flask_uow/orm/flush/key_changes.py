@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.links import secondary_table
 from flask_uow.orm.flush.settle import move_identity
+from flask_uow.orm.loading.column_loader import refresh_columns
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.dml import Update
@@ -40,12 +41,15 @@ def cascade_key_changes(session: Session, mapper: Mapper, moved: Moved) -> None:
         further: Moved = []
         for obj, before in moved:
             old = _values(obj, mapper, before, [far for _, far in pairs])
-            new = _present_values(obj, [far for _, far in pairs])
+            new = _present_values(obj, [far for _, far in pairs], not prop.passive_updates)
             if old is None or old == new:
                 continue
             # otherwise ON UPDATE CASCADE has written the rows already
             if not prop.passive_updates:
                 _update_rows(session, child, pairs, old, new)
+            elif any(value is NO_VALUE for value in new) or not _are_of_the_database(mapper, child, pairs):
+                _expire_references(session, child, pairs, old)
+                continue
             further.extend(_tell_objects(session, child, pairs, old, new))
         if further:
             cascade_key_changes(session, child, further)
@@ -93,10 +97,41 @@ def referred_to(mapper: Mapper) -> frozenset[str]:
     return found
 
 
-def _present_values(obj: MappedObject, names: list[str]) -> tuple[Any, ...]:
-    """Return values of an object; a part of its key that is not loaded is known all the same."""
-    key = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(obj.__dict__[STATE].row_key), strict=True))
-    return tuple(obj.__dict__.get(name, key.get(name)) for name in names)
+def _present_values(obj: MappedObject, names: list[str], load: bool) -> tuple[Any, ...]:
+    """Return values of an object; a part of its key that is not loaded is known all the same.
+
+    :param load: ask the database for what an SQL expression has made of the row; it is NO_VALUE otherwise.
+    """
+    mapper, values, state = type(obj).__mapper__, obj.__dict__, obj.__dict__[STATE]
+    key = dict(zip(mapper.primary_key_names, identity_values(state.row_key), strict=True))
+    if load:
+        refresh_columns(mapper, obj, state, tuple(name for name in names if name not in values and name not in key))
+    return tuple(values.get(name, key.get(name, NO_VALUE)) for name in names)
+
+
+def _are_of_the_database(mapper: Mapper, child: Mapper, pairs: Pairs) -> bool:
+    """Return True where foreign keys of the tables are what refers to the mapper, or the key of the child goes along.
+
+    A condition that was given for the relationship alone is nothing that the database could carry a value along.
+    """
+    if any(own in child.primary_key_names for own, _ in pairs):
+        return True
+    for own, far in pairs:
+        column, referred = child.column_attrs[own].column, mapper.column_attrs[far].column
+        if not any(foreign_key.column is referred for foreign_key in column.foreign_keys):
+            return False
+    return True
+
+
+def _expire_references(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any, ...]) -> None:
+    """Have the foreign keys of loaded objects that referred to the old value read anew: what the database has made of them is not known."""
+    for obj in session.objects.identities_of(child).objects():
+        values = obj.__dict__
+        if isinstance(obj, child.class_) and not any(own in (values[STATE].changes or ()) for own, _ in pairs):
+            if tuple(values.get(own) for own, _ in pairs) == old:
+                for own, _ in pairs:
+                    if own not in child.primary_key_names:
+                        values.pop(own, None)
 
 
 def _update_rows(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
@@ -140,7 +175,7 @@ def _update_secondary(session: Session, mapper: Mapper, prop: RelationshipProper
     columns = [table.c[name] for _, name in pairs]
     for obj, before in moved:
         old = _values(obj, mapper, before, [own for own, _ in pairs])
-        new = _present_values(obj, [own for own, _ in pairs])
+        new = _present_values(obj, [own for own, _ in pairs], True)
         if old is None or old == new:
             continue
         _replace(session.connection_for(mapper), table, columns, old, new)

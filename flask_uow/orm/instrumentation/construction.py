@@ -50,13 +50,21 @@ def telling_load(mapper: Mapper, own: Callable[[Any], Any] | None) -> Callable[[
         return None
 
     def reconstruct(obj: MappedObject) -> None:
-        if own is not None:
-            own(obj)
-        if tells:
-            hooks.call("reconstruct_instance", mapper, obj)
         state = obj.__dict__[STATE]
+        # a load of theirs would flush what they have made so far
+        session = state.session if state.session is not None and state.session.autoflush else None
+        if session is not None:
+            session.autoflush = False
+        try:
+            if own is not None:
+                own(obj)
+            if tells:
+                hooks.call("reconstruct_instance", mapper, obj)
+        finally:
+            if session is not None:
+                session.autoflush = True
         # what is made of loaded values is no change of the row: nothing is written because something was read
-        if state.changes and state.row_key is not None:
+        if state.row_key is not None and (state.changes or mapper.mutable_types):
             take_as_loaded(state, obj)
 
     return reconstruct

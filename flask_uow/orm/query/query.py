@@ -277,7 +277,7 @@ class Query(BuildingQuery[T]):
             statement = _countable(with_class_criteria(statement))
         # what listens to statements, and connections, are told what they are told of the query itself
         counted = Select((func.count(),)).select_from(statement.subquery())
-        counted = counted.execution_options(**self.get_execution_options())
+        counted = counted.execution_options(**{**session.execution_options, **self.get_execution_options()})
         mapper = first_mapper(self._select.entities)
         found = exclusively(session, session.execute_now, counted, self._params or None, mapper, {}, self._autoflush)
         count: Any = found.scalar()

@@ -349,6 +349,8 @@ class ExecutingSession(TransactionalSession):
         kw: Mapping[str, Any] | None = None,
     ) -> Iterator[list[Any]]:
         """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile. For the package."""
+        if self.execution_options:
+            select = with_defaults(select, self.execution_options)
         if autoflush:
             self.autoflush_now(statement=select)
         connection = self.connection_for(mapper or first_mapper(select.entities), select, **(kw or {}))

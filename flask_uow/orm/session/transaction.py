@@ -276,13 +276,15 @@ class SessionTransaction:
                 for obj in gone:
                     session.objects.tell("deleted_to_detached", obj)
         self._close()
+        # a hook may be one that is told once, and is gone then
+        are_told = bool(session.hooks.after_commit)
         try:
             for hook in session.hooks.after_commit:
                 hook(session)
         finally:
             # an error in a hook comes too late to change that
             if not self.nested and session.expire_on_commit and session.accounting:
-                session.observer.expire_after_commit(session)
+                session.observer.expire_after_commit(session, are_told)
             session.observer.after_commit(session, self)
 
     def _flush(self) -> None:

@@ -46,10 +46,12 @@ class UnitObserver:
     def after_rollback(self, session: Session, transaction: SessionTransaction) -> None:
         """Called when a transaction or a savepoint was rolled back."""
 
-    def expire_after_commit(self, session: Session) -> None:
-        """Have all values loaded anew, since others may change them from now on."""
-        if session.hooks.after_commit:
-            # what these have changed is work of the next transaction
+    def expire_after_commit(self, session: Session, are_told: bool) -> None:
+        """Have all values loaded anew, since others may change them from now on.
+
+        :param are_told: hooks were told of the commit; what these have changed is work of the next transaction.
+        """
+        if are_told:
             expire_unchanged(session.objects)
         else:
             expire_all(session.objects, None)

@@ -26,6 +26,7 @@ from flask_uow import (
     Table,
     UniqueConstraint,
     declarative_base,
+    foreign,
     mapped_column,
     mapper,
     relationship,
@@ -521,6 +522,62 @@ def test_a_changed_value_that_is_no_key_is_carried_to_what_refers_to_it(
         session.commit()
         assert session.execute("SELECT country_code FROM city ORDER BY id").scalars().all() == ["n", "n", "n"]
         assert moved.country_code == "n"
+
+
+@pytest.mark.parametrize("passive", [True, False], ids=["passive", "active"])
+def test_a_value_that_an_expression_makes_is_carried_to_what_refers_to_it(engine: Engine, passive: bool) -> None:
+    base = declarative_base()
+    options: dict[str, Any] = {"onupdate": "CASCADE"} if passive else {"deferrable": True, "initially": "DEFERRED"}
+
+    class Country(base):
+        __tablename__ = "country"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        code: Mapped[str] = mapped_column(String(5), unique=True)
+        cities: Mapped[list[City]] = relationship(passive_updates=passive, order_by="City.id")
+
+    class City(base):
+        __tablename__ = "city"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        country_code: Mapped[str | None] = mapped_column(ForeignKey("country.code", **options))
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        country = Country(code="no", cities=[City()])
+        session.add(country)
+        session.commit()
+        (city,) = country.cities
+        assert city.country_code == "no"
+        country.code = Country.code + "r"
+        session.flush()
+        assert (country.code, city.country_code) == ("nor", "nor")
+        session.commit()
+        assert session.execute("SELECT country_code FROM city").scalars().all() == ["nor"]
+
+
+def test_the_database_carries_no_value_along_where_it_has_no_foreign_key(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Place(base):
+        __tablename__ = "place"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        town: Mapped[str]
+        reports: Mapped[list[Report]] = relationship(primaryjoin=lambda: Place.town == foreign(Report.town))
+
+    class Report(base):
+        __tablename__ = "report"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        town: Mapped[str | None]
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        place = Place(town="bodo", reports=[Report()])
+        session.add(place)
+        session.commit()
+        (report,) = place.reports
+        assert report.town == "bodo"
+        place.town = "oslo"
+        session.flush()
+        assert report.town == session.execute("SELECT town FROM report").scalar() == "bodo"
 
 
 @pytest.mark.parametrize("passive", [True, False], ids=["passive", "active"])

@@ -18,10 +18,12 @@ from flask_uow import (
     Mapped,
     MapperExtension,
     MetaData,
+    MutableDict,
     Session,
     String,
     Table,
     class_mapper,
+    declarative_base,
     event,
     mapped_column,
     mapper,
@@ -255,6 +257,44 @@ def test_what_a_reconstructor_makes_of_loaded_values_is_not_written(engine: Engi
         session.commit()
         assert session.execute("SELECT title FROM sheet ORDER BY id").scalars().all() == ["c", "b"]
         assert one.names == ["x", "y"]
+
+
+def test_neither_loads_of_a_reconstructor_nor_its_changes_in_place_write(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Parcel(base):
+        __tablename__ = "parcel"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str]
+        notes: Mapped[dict[str, int]] = mapped_column(MutableDict.as_mutable(JSON))
+        stamps: Mapped[list[Stamp]] = relationship()
+
+        @reconstructor
+        def prepare(self) -> None:
+            self.title = self.title.upper()
+            self.count = len(self.stamps)
+            self.notes["read"] = 1
+
+    class Stamp(base):
+        __tablename__ = "stamp"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parcel_id: Mapped[int] = mapped_column(ForeignKey("parcel.id"))
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Parcel(title="a", notes={}, stamps=[Stamp()]))
+        session.commit()
+    with Session(engine) as session:
+        parcel = session.get(Parcel, 1)
+        assert (parcel.title, parcel.count, parcel.notes) == ("A", 1, {"read": 1})
+        assert not session.dirty
+        assert session.autoflush
+        session.commit()
+        assert session.execute("SELECT title FROM parcel").scalar() == "a"
+        assert parcel.notes == {}
+        parcel.notes["later"] = 2
+        session.commit()
+        assert parcel.notes == {"later": 2}
 
 
 def test_what_a_listener_to_load_sets_is_not_written_and_what_it_relates_is(engine: Engine) -> None:

@@ -543,12 +543,18 @@ def test_options_of_a_session_are_those_of_its_statements(make_session: Any, use
     session.scalar(select(User.id).execution_options(tenant=2))
     session.execute(select(User.id), execution_options={"tenant": 3})
     assert seen[-6:] == [1, 1, 1, 1, 2, 3]
+    session.query(User).count()
+    session.query(User).execution_options(tenant=4).count()
+    assert seen[-2:] == [1, 4]
     change_behind(session, user, "changed")
     assert session.scalars(select(User)).one() is found
     assert found.email == "changed"
+    change_behind(session, user, "streamed")
+    assert list(session.query(User).yield_per(1)) == [found]
+    assert found.email == "streamed"
     change_behind(session, user, "again")
     assert session.query(User).execution_options(populate_existing=False).one() is found
-    assert found.email == "changed"
+    assert found.email == "streamed"
     assert session.execution_options == {"tenant": 1, "populate_existing": True}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_uow import Engine, IntegrityError, InvalidRequestError, ResourceClosedError, Session, SessionExtension
+from flask_uow import Engine, IntegrityError, InvalidRequestError, ResourceClosedError, Session, SessionExtension, event
 from flask_uow.orm.session.transaction import STATUS_CHANGES, Status
 from tests.orm.models import User
 
@@ -133,6 +133,21 @@ def test_what_a_hook_changes_after_the_commit_is_work_of_the_next_transaction(ma
     assert not session.in_transaction()
     session.commit()
     assert sorted(name for (name,) in make_session().query(User.name)) == ["fred", "wendy"]
+
+
+def test_what_a_listener_that_is_told_once_changes_after_the_commit_is_not_lost(make_session: Any) -> None:
+    session: Session = make_session()
+    user = User(name="ed")
+    session.add(user)
+
+    def rename(_: Session) -> None:
+        user.name = "fred"
+
+    event.listen(session, "after_commit", rename, once=True)
+    session.commit()
+    assert user in session.dirty
+    session.commit()
+    assert make_session().query(User.name).scalar() == "fred"
 
 
 def test_an_ended_level_is_ended_no_second_time(session: Session) -> None:
