@@ -9,7 +9,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
@@ -97,15 +97,21 @@ def map_declared(
         map_class(cls, parent, name, local_names, registry, table_options)
 
 
-# methods of metaclasses and bases, of the user's own as well, which stand between the class and the function that it is made in
-_MAKING_CLASSES = frozenset(("__init__", "__new__", "__init_subclass__"))
+def _makes_a_class(frame: FrameType) -> bool:
+    """Return True within a method of a metaclass or a base, which stands between a class and the function that it is made in."""
+    code = frame.f_code
+    if code.co_name not in ("__init__", "__new__", "__init_subclass__") or not code.co_argcount:
+        return False
+    # the constructor of an object may make classes in its body
+    first: object = frame.f_locals.get(code.co_varnames[0])
+    return isinstance(first, type) and (code.co_name != "__new__" or issubclass(first, type))
 
 
 def local_names_here() -> dict[str, Any]:
     # a class made inside a function may annotate with names of that function
     frame = sys._getframe(2)
     while frame.f_back is not None and (
-        frame.f_globals.get("__name__", "").startswith("flask_uow.") or frame.f_code.co_name in _MAKING_CLASSES
+        frame.f_globals.get("__name__", "").startswith("flask_uow.") or _makes_a_class(frame)
     ):
         frame = frame.f_back
     names = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)

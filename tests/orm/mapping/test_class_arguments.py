@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated, Any
 
 import pytest
@@ -372,6 +373,44 @@ def test_methods_of_subclasses_share_a_column_that_an_annotation_describes(engin
             ("ferry", "b"),
         ]
     assert list(Vessel.__table__.c.keys()) == ["id", "kind", "crew"]
+
+
+def test_a_class_made_in_the_constructor_of_an_object_annotates_with_names_of_that() -> None:
+    class Models:
+        def __new__(cls) -> Any:
+            made = super().__new__(cls)
+
+            class Base(DeclarativeBase):
+                pass
+
+            class Size(enum.Enum):
+                small = 1
+
+            class Box(Base):
+                __tablename__ = "box"
+                id: Mapped[int] = mapped_column(primary_key=True)
+                size: Mapped[Size]
+
+            made.box = Box  # type: ignore[attr-defined]
+            return made
+
+        def __init__(self) -> None:
+            class Base(DeclarativeBase):
+                pass
+
+            class Color(enum.Enum):
+                red = 1
+
+            class Ship(Base):
+                __tablename__ = "ship"
+                id: Mapped[int] = mapped_column(primary_key=True)
+                color: Mapped[Color]
+
+            self.ship = Ship
+
+    models: Any = Models()
+    assert models.ship.__table__.c.color.type.enum_class.__name__ == "Color"
+    assert models.box.__table__.c.size.type.enum_class.__name__ == "Size"
 
 
 @pytest.mark.parametrize("when", ["before", "new"])
