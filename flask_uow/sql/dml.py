@@ -235,7 +235,7 @@ class Insert(InsertTypes):
         return self.with_columns(names)
 
     def completed_by(self, names: Iterable[str]) -> Insert:
-        """Return the statement, which has a row of values, with columns besides whose values come at execution.
+        """Return the statement, which has a row of values, with columns whose values come at execution, in place of those that it has for them.
 
         :param names: of values that come; those that the statement has a parameter for are left out.
         """
@@ -247,7 +247,10 @@ class Insert(InsertTypes):
             return self
         clone = self._clone()
         # the row has the fixed values already, which with_columns() puts in front once more
-        clone.value_rows = ((*self.value_rows[0], *self.with_columns(further).value_rows[0][len(self.fixed_pairs) :]),)
+        given = self.with_columns(further).value_rows[0][len(self.fixed_pairs) :]
+        clone.value_rows = (
+            (*_without(self.value_rows[0], {id(column) for column, _ in given}, self.fixed_pairs), *given),
+        )
         return clone
 
     def with_columns(self, names: Iterable[str]) -> Insert:
@@ -268,10 +271,13 @@ class Insert(InsertTypes):
         clone.fixed_pairs = (*self.fixed_pairs, *self._pairs(values))
         return clone
 
-    def fixed(self) -> Insert:
-        """Return the statement with its one row of values as those that every row is to have."""
+    def fixed(self, names: Iterable[object]) -> Insert:
+        """Return the statement with its one row of values as those that every row is to have.
+
+        :param names: of what the rows have themselves, which goes before.
+        """
         clone = self._clone()
-        (row,) = self.value_rows
+        row = _without(self.value_rows[0], {id(self.column_of(name)) for name in names}, self.fixed_pairs)
         clone.fixed_pairs, clone.value_rows = (*self.fixed_pairs, *row), ()
         return clone
 
@@ -281,6 +287,12 @@ class Insert(InsertTypes):
             self.table, len(self.value_rows), rows, self.source_select, self.source_columns, self.conflict, self.is_inline,
             self.has_source_defaults, self._returned(),
         )  # fmt: skip
+
+
+def _without(row: tuple[Any, ...], given: set[int], fixed: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the pairs of a row but those of columns that are given otherwise; fixed ones stay."""
+    staying = {id(column) for column, _ in fixed}
+    return tuple(pair for pair in row if id(pair[0]) not in given or id(pair[0]) in staying)
 
 
 def _is_list(row: object) -> bool:

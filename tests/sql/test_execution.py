@@ -14,6 +14,7 @@ from flask_uow import ArgumentError, Connection, DataError, Engine, IntegrityErr
 from flask_uow.sql import (
     CheckConstraint,
     Column,
+    Enum,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -477,3 +478,25 @@ def test_rows_for_in_are_a_list(connection: Connection, schema: Schema, rows: ob
     statement = select(person.c.id).where(tuple_(person.c.id, person.c.age).in_(bindparam("rows")))
     with pytest.raises(ArgumentError, match="the parameter :rows is a list of rows"):
         connection.execute(statement, {"rows": rows})
+
+
+def test_a_value_that_is_given_goes_before_that_of_the_statement(connection: Connection, schema: Schema) -> None:
+    person = schema.person
+    statement = insert(person).values(name="own", age=1)
+    connection.execute(statement, {"id": 90, "name": "given"})
+    connection.execute(statement, [{"id": 91, "name": "first"}, {"id": 92, "name": "second"}])
+    connection.execute(statement, {"id": 93})
+    names = select(person.c.name, person.c.age).where(person.c.id >= 90).order_by(person.c.id)
+    assert connection.execute(names).all() == [("given", 1), ("first", 1), ("second", 1), ("own", 1)]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_enums_that_let_strings_pass_are_not_taken_for_those_that_do_not(connection: Connection, strict: bool) -> None:
+    for validates in (strict, not strict):
+        type_ = Enum("a", "b", validate_strings=validates)
+        statement = select(cast(literal("other", type_), String))
+        if validates:
+            with pytest.raises(DataError, match="'other' does not fit"):
+                connection.execute(statement)
+        else:
+            assert connection.scalar(statement) == "other"

@@ -60,15 +60,23 @@ def insert_rows(session: ExecutingSession, statement: Insert, rows: Sequence[Any
     :param rows: mappings by attribute.
     :raises InvalidRequestError: for a name that is no column attribute of the class.
     """
-    if statement.has_values:
-        statement = statement.fixed()
     named = [_by_attribute(statement, row, mapper) for row in rows]
+    if statement.has_values:
+        statement, named = _with_own_values(statement, named, mapper)
     if len(mapper.stored) > 1:
         return _insert_into_tables(session, statement, named, mapper)
     if not statement.entities and statement.conflict is None and not statement.fixed_pairs:
         return Result(None, (), bulk_insert(session, mapper, named, False, None, nulls=True), None, NO_KEYS)
     with transaction_of(session):
         return _insert_groups(session, session.connection_for(mapper, statement), statement, named, mapper)
+
+
+def _with_own_values(statement: Insert, rows: list[Values], mapper: Mapper) -> tuple[Insert, list[Values]]:
+    """Return a statement with values that go into every row, and rows; what some rows have themselves goes into the others alone."""
+    given = set().union(*rows)
+    own = {_attribute_of(statement, column, mapper): value for column, value in statement.value_rows[0]}
+    common = {name: getattr(value, "value", value) for name, value in own.items() if name in given}
+    return statement.fixed(common), [{**common, **row} for row in rows] if common else rows
 
 
 def _by_attribute(statement: Insert, row: Mapping[str, Any], mapper: Mapper) -> Values:

@@ -98,7 +98,8 @@ class Enum(TypeEngine[Any], NamedType):
         self.create_constraint = create_constraint
         self.length = length if length is not None else max(map(len, self.names), default=0)
         self._allowed = frozenset(self.names)
-        self.cache_key = (type(self), self.enum_class, self.names, self.length, native_enum and (self.set_name, schema))
+        own_type = native_enum and (self.set_name, schema)
+        self.cache_key = (type(self), self.enum_class, self.names, self.length, own_type, validate_strings)
 
     def in_schema(self, schema: str | None) -> Enum:
         """Return the type in the schema of a table, where it is that table's."""
@@ -106,7 +107,8 @@ class Enum(TypeEngine[Any], NamedType):
             return self
         made = copy.copy(self)
         made.schema, made.inherits_schema = schema, False
-        made.cache_key = (type(self), self.enum_class, self.names, self.length, (self.set_name, schema))
+        own_type = (self.set_name, schema)
+        made.cache_key = (type(self), self.enum_class, self.names, self.length, own_type, self.validate_strings)
         return made
 
     @property

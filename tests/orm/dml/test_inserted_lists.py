@@ -270,3 +270,19 @@ def test_values_of_the_statement_go_into_rows_of_several_tables(clubs: Any) -> N
     wanted = insert(Dog).values(tricks=7).returning(Dog, sort_by_parameter_order=True)
     dogs = session.scalars(wanted, [{"name": "rex"}, {"name": "bo"}]).all()
     assert [(dog.name, dog.tricks, dog.kind) for dog in dogs] == [("rex", 7, "dog"), ("bo", 7, "dog")]
+
+
+@pytest.mark.parametrize("way", ["both", "first", "second", "none"])
+def test_values_of_a_row_go_before_those_of_the_statement(clubs: Any, session: Session, way: str) -> None:
+    Club = clubs.Club
+    rows: list[dict[str, Any]] = [{"id": 1}, {"id": 2}]
+    for row, ways in zip(rows, (("both", "first"), ("both", "second")), strict=True):
+        if way in ways:
+            row["rank"] = 7
+    statement = (
+        insert(Club).values(rank=3, name=func.lower("X") + "y", level=9).returning(Club.id, Club.rank, Club.level)
+    )
+    names = [{**row, "name": str(row["id"])} for row in rows]
+    made = session.execute(statement, names).all()
+    assert sorted(made) == [(row["id"], row.get("rank", 3), 9) for row in rows]
+    assert session.scalars(select(Club.name).order_by(Club.id)).all() == ["1", "2"]
