@@ -500,3 +500,19 @@ def test_enums_that_let_strings_pass_are_not_taken_for_those_that_do_not(connect
                 connection.execute(statement)
         else:
             assert connection.scalar(statement) == "other"
+
+
+def test_rows_for_in_hold_values_of_a_type_of_the_database(connection: Connection) -> None:
+    table = Table(
+        "of_own_type",
+        MetaData(),
+        Column("id", Integer, primary_key=True),
+        Column("size", Enum("small", "large", name="own_size", native_enum=True)),
+    )
+    table.create(connection)
+    connection.execute(insert(table), [{"id": 1, "size": "small"}, {"id": 2, "size": "large"}, {"id": 3, "size": None}])
+    pair = tuple_(table.c.id, table.c.size)
+    found = select(table.c.id).where(pair.in_(bindparam("rows")))
+    assert connection.scalars(found, {"rows": [(1, "small"), (2, "small"), (3, None)]}).all() == [1]
+    others = select(table.c.id).where(pair.not_in(bindparam("rows"))).order_by(table.c.id)
+    assert connection.scalars(others, {"rows": []}).all() == [1, 2, 3]

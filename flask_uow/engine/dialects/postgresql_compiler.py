@@ -203,7 +203,9 @@ class PostgreSQLCompiler(StatementCompiler):
         dialect: Any = self.dialect
         arrays, values, names = [], [], []
         for number, (text, type_) in enumerate(zip(self.columns_of_rows(node), node.types, strict=True)):
-            native = dialect.cast_name(type_) if dialect.stored_as(type_).native is not None else None
+            stored = dialect.stored_as(type_)
+            is_named = stored.native is not None or (isinstance(stored, Enum) and stored.native_enum)
+            native = dialect.cast_name(type_) if is_named else None
             names.append(f"c{number}")
             arrays.append(f"{text}::{array_type(type_, dialect)}")
             values.append(self.value_around(type_, selected(type_, f"given.c{number}", dialect, native)))
