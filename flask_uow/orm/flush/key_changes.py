@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.links import secondary_table
 from flask_uow.orm.flush.settle import move_identity
-from flask_uow.orm.loading.column_loader import refresh_columns
+from flask_uow.orm.loading.column_loader import refresh_columns, row_of
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.dml import Update
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.session import Session
+    from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.sql.schema import Column, Table
 
-__all__ = ["Moved", "cascade_key_changes", "referred_to"]
+__all__ = ["Moved", "cascade_key_changes", "note_values_before", "referred_to"]
 
 # objects, each with the key that it had
 Moved = list[tuple[Any, tuple[Any, ...]]]
@@ -95,6 +96,20 @@ def referred_to(mapper: Mapper) -> frozenset[str]:
                 names.update(own for own, _ in (prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs))
         found = mapper.memo[mark] = frozenset(names).difference(mapper.primary_key_names)
     return found
+
+
+def note_values_before(session: Session, mapper: Mapper, objects: list[Any], names: tuple[str, ...]) -> None:
+    """Note what rows that are about to be updated have in attributes that are referred to, where these were set without having been loaded."""
+    referred = referred_to(mapper)
+    if referred.isdisjoint(names):
+        return
+    for obj in objects:
+        state: InstanceState = obj.__dict__[STATE]
+        changes = state.changes or {}
+        unknown = tuple(name for name in names if name in referred and changes.get(name) is NO_VALUE)
+        row = row_of(session, type(obj).__mapper__, state, unknown, None) if unknown else None
+        if row is not None:
+            changes.update(zip(unknown, row, strict=True))
 
 
 def _present_values(obj: MappedObject, names: list[str], load: bool) -> tuple[Any, ...]:

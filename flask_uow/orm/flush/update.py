@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import FlushError
-from flask_uow.orm.flush.key_changes import cascade_key_changes, referred_to
+from flask_uow.orm.flush.key_changes import cascade_key_changes, note_values_before, referred_to
 from flask_uow.orm.flush.keys import note_written
 from flask_uow.orm.flush.settle import move_identity
 from flask_uow.orm.flush.tables import (
@@ -93,6 +93,7 @@ def update_objects(
         update = class_update(mapper, names)
         if update.moves_key:
             _refuse_missing_keys(mapper, members)
+        note_values_before(session, mapper, members, names)
         for table in update.tables:
             update_batch(session, mapper, table, members)
         if update.unwritten:

@@ -47,6 +47,7 @@ __all__ = [
     "load_columns",
     "lock_of",
     "refresh_columns",
+    "row_of",
     "session_is_gone",
 ]
 
@@ -224,7 +225,7 @@ def _refresh(
     names: tuple[str, ...],
     lock: Lock,
 ) -> None:
-    row = _row_of(session, mapper, state, names, lock)
+    row = row_of(session, mapper, state, names, lock)
     if row is None:
         raise _row_is_gone(obj)
     obj.__dict__.update(zip(names, row, strict=True))
@@ -234,7 +235,7 @@ def _refresh(
         hook(obj, None, set(names))
 
 
-def _row_of(
+def row_of(
     session: ExecutingSession, mapper: Mapper, state: InstanceState, names: tuple[str, ...], lock: Lock
 ) -> list[Any] | None:
     """Return the values of some attributes in the row of an object, None when it is gone."""
@@ -332,7 +333,7 @@ def _load_one_by_one(
     was_found = False
     for obj in objects:
         state: InstanceState = obj.__dict__[STATE]
-        row = _row_of(session, mapper, state, names, None)
+        row = row_of(session, mapper, state, names, None)
         if row is None:
             continue
         was_found = was_found or obj is first

@@ -552,6 +552,15 @@ def test_a_value_that_an_expression_makes_is_carried_to_what_refers_to_it(engine
         assert (country.code, city.country_code) == ("nor", "nor")
         session.commit()
         assert session.execute("SELECT country_code FROM city").scalars().all() == ["nor"]
+        # without having been loaded
+        for value, made in ((Country.code + "w", "norw"), ("n", "n")):
+            assert "code" not in country.__dict__
+            city.country_code
+            country.code = value
+            session.flush()
+            assert (country.code, city.country_code) == (made, made)
+            session.commit()
+            assert session.execute("SELECT country_code FROM city").scalars().all() == [made]
 
 
 def test_the_database_carries_no_value_along_where_it_has_no_foreign_key(engine: Engine) -> None:
