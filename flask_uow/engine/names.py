@@ -57,11 +57,12 @@ class TwinNames(tuple[str, ...]):
         :param name: the column's name.
         """
         called = [number for number, element in enumerate(self.elements) if name_of(element) == name]
-        if not called:
-            labels = ((number, _labelled(element)) for number, element in enumerate(self.elements))
-            return [number for number, inner in labels if inner is not None and _is_same(column, inner)]
         same = [number for number in called if _is_same(column, self.elements[number])]
-        return same or called
+        if same:
+            return same
+        # under the name of a label, and another may have the name of this column
+        labels = ((number, _labelled(element)) for number, element in enumerate(self.elements))
+        return [number for number, inner in labels if inner is not None and _is_same(column, inner)] or called
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a row is pickled without the statement that it came from

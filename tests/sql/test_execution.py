@@ -516,3 +516,12 @@ def test_rows_for_in_hold_values_of_a_type_of_the_database(connection: Connectio
     assert connection.scalars(found, {"rows": [(1, "small"), (2, "small"), (3, None)]}).all() == [1]
     others = select(table.c.id).where(pair.not_in(bindparam("rows"))).order_by(table.c.id)
     assert connection.scalars(others, {"rows": []}).all() == [1, 2, 3]
+
+
+def test_a_column_of_a_row_is_found_where_another_has_its_name(connection: Connection, schema: Schema) -> None:
+    person = schema.person
+    crossed = select(person.c.name.label("age"), person.c.age.label("name")).where(person.c.id == 1)
+    row = connection.execute(crossed).one()
+    assert (row.age, row.name) == ("ann", 50)
+    assert (row._mapping[person.c.name], row._mapping[person.c.age]) == ("ann", 50)
+    assert connection.execute(crossed).scalars(person.c.age).all() == [50]
