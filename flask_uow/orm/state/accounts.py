@@ -67,6 +67,13 @@ class Accounts:
 
         :param to_savepoint: whether that level is a SAVEPOINT as well, whose rollback needs the values of updated objects.
         """
+        if outer.deleted:
+            keys: dict[Mapper, set[Any]] = {}
+            for state in self.inserted:
+                if state.owner is not None:
+                    keys.setdefault(state.owner.mapper, set()).add(state.row_key)
+            for base, taken in keys.items():
+                outer.note_replaced(base, taken)
         outer.inserted.update(self.inserted)
         outer.deleted.update(self.deleted)
         outer.replaced.update(self.replaced)

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from flask_uow import Engine, IntegrityError, InvalidRequestError, ResourceClosedError, Session, SessionExtension, event
+from flask_uow import (
+    Engine,
+    IntegrityError,
+    InvalidRequestError,
+    ResourceClosedError,
+    Session,
+    SessionExtension,
+    event,
+    inspect,
+)
 from flask_uow.orm.session.transaction import STATUS_CHANGES, Status
 from tests.orm.models import User
 
@@ -148,6 +157,24 @@ def test_what_a_listener_that_is_told_once_changes_after_the_commit_is_not_lost(
     assert user in session.dirty
     session.commit()
     assert make_session().query(User.name).scalar() == "fred"
+
+
+def test_an_object_comes_back_whose_key_was_taken_within_a_released_savepoint(make_session: Any) -> None:
+    session: Session = make_session()
+    user = User(id=1, name="ed")
+    session.add(user)
+    session.commit()
+    session.delete(user)
+    with session.begin_nested():
+        other = User(id=1, name="fred")
+        session.add(other)
+    session.rollback()
+    assert inspect(user).persistent
+    assert inspect(other).transient
+    assert session.get(User, 1) is user
+    user.name = "wendy"
+    session.commit()
+    assert make_session().query(User.name).scalar() == "wendy"
 
 
 def test_an_ended_level_is_ended_no_second_time(session: Session) -> None:
