@@ -17,7 +17,7 @@ from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.orm import Session
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.session.unit_observer import UnitObserver
-from flask_uow.orm.state.expiry import Keep, expire_all, expire_unchanged
+from flask_uow.orm.state.expiry import Keep, expire_all
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
@@ -125,10 +125,7 @@ class ScopeUnit(UnitObserver):
         if self.is_ending and not (self.is_told_later or self.callbacks or are_told or signals.after_commit.receivers):
             # nobody looks any more: what is detached at once needs not be set aside before
             return
-        if are_told:
-            expire_unchanged(session.objects, Keep.LOADED)
-        else:
-            expire_all(session.objects, None, Keep.LOADED)
+        expire_all(session.objects, None, Keep.LOADED, spares_changed=are_told)
 
     def expire_after_rollback(self, session: Session, are_true: bool) -> None:
         # where something was undone nobody can tell which of the values were never true

@@ -32,18 +32,7 @@ from flask_uow.sql import (
     union_all,
     update,
 )
-
-
-class Loud(TypeDecorator):
-    """Text in lower case, kept in upper case, with ``#`` in place of ``%``."""
-
-    impl = String(50)
-
-    def bind_expression(self, bindvalue: Any) -> Any:
-        return func.upper(func.replace(bindvalue, "%", "#"))
-
-    def column_expression(self, column: Any) -> Any:
-        return func.replace(func.lower(column), "#", "%")
+from tests.loud import Loud
 
 
 class Quiet(String):

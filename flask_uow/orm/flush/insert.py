@@ -215,7 +215,7 @@ def _insert_batch(session: Session, connection: Connection, insert: TableInsert,
             # the row has NULL there, so the object has None, and nothing is to be loaded
             for name, column in zip(names, values, strict=True):
                 # by class, since == of a user's values may say anything
-                if NoneType in set(map(type, column)):
+                if NoneType in map(type, column):
                     for d in dicts:
                         d.setdefault(name, None)
         if part.unmapped_defaults:

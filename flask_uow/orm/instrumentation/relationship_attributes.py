@@ -202,8 +202,7 @@ class RelationshipAttribute(Attribute):
             if session is not None:
                 session.objects.bring_along(item)
         elif other_owner is not None and own_owner is None and self.reverse is not None:
-            back = self.reverse.relationship
-            if back.cascade.save_update and back.cascade_backrefs:
+            if self.reverse.relationship.cascades_by_reverse:
                 session = other_owner.session_ref()
                 if session is not None:
                     session.objects.bring_along(obj)
@@ -218,17 +217,11 @@ class RelationshipAttribute(Attribute):
         self, obj: MappedObject, item: MappedObject, session: Session | None, other: Session | None
     ) -> None:
         """Put one of two objects into the Session of the other one, where its own is gone without having been closed."""
-        reverse = self.reverse.relationship if self.reverse is not None else None
         if other is None and session is not None and self.relationship.cascade.save_update:
             session.objects.bring_along(item)
-        elif (
-            session is None
-            and other is not None
-            and reverse is not None
-            and reverse.cascade.save_update
-            and reverse.cascade_backrefs
-        ):
-            other.objects.bring_along(obj)
+        elif session is None and other is not None and self.reverse is not None:
+            if self.reverse.relationship.cascades_by_reverse:
+                other.objects.bring_along(obj)
 
     def refuse_stranger(self, own: InstanceState | None, item: MappedObject) -> None:
         """Refuse to relate objects of different Sessions, where the cascade save-update would put one into the Session of the other.
@@ -247,8 +240,7 @@ class RelationshipAttribute(Attribute):
             return
         if self.relationship.cascade.save_update:
             raise in_another_session(item, other, holder)
-        back = self.reverse.relationship if self.reverse is not None else None
-        if back is not None and back.cascade.save_update and back.cascade_backrefs:
+        if self.reverse is not None and self.reverse.relationship.cascades_by_reverse:
             raise in_another_session(own.obj, own, session)
 
     def _take_back_deleted(self, session: Session, obj: MappedObject, item: MappedObject) -> None:

@@ -182,6 +182,7 @@ class Registry:
             self._classes[mapper.class_.__name__].remove(mapper.class_)
             self._waiting = [other for other in self._waiting if other is not mapper]
             self._told.discard(mapper)
+            self._heard.discard(mapper)
             mapper.dispose()
 
     def wait_for(self, mapper: Mapper) -> None:

@@ -181,6 +181,11 @@ class RelationshipProperty(InspectedRelationship):
         return self._mapper
 
     @property
+    def cascades_by_reverse(self) -> bool:
+        """True where what comes into the relationship by its other side alone comes into the Session, too."""
+        return self.cascade.save_update and self.cascade_backrefs
+
+    @property
     def source(self) -> FromClause | None:
         """The FROM element that has the rows it leads to, where that is an alias or another source of the class; else None."""
         return self.chosen.selectable if self.chosen is not None else None

@@ -40,6 +40,10 @@ def _with_all(
     return query
 
 
+def _of_key(query: Query[T], mapper: Mapper, key: tuple[Any, ...]) -> Query[T]:
+    return query.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
+
+
 def get_elsewhere(
     session: ExecutingSession,
     query: Query[T],
@@ -58,7 +62,7 @@ def get_elsewhere(
         found: T | None = session.get(entity, ident)
         return found
     query = _with_all(query, options, fresh, with_for_update)
-    query = query.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
+    query = _of_key(query, mapper, key)
     loaded: T | None = session.scalars(query.statement, bind_arguments=bind_arguments).unique().one_or_none()
     return loaded
 
@@ -92,9 +96,7 @@ def get_slowly(session: ExecutingSession, entity: type[T], ident: object) -> T |
         loaded: T | None
         if session.hooks.do_orm_execute:
             # by a statement of which functions can be told, and which they may change
-            pairs = zip(mapper.primary_key, key, strict=True)
-            query = session.query(entity).filter(*(mapper.column(column) == value for column, value in pairs))
-            loaded = query.autoflush(False).one_or_none()
+            loaded = _of_key(session.query(entity), mapper, key).autoflush(False).one_or_none()
         else:
             loaded = load_by_identity(session, mapper, identity)
         return loaded

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import StaleReadError
 from flask_uow.orm.loading.column_loader import load_columns
-from flask_uow.orm.state.expiry import Keep, expire_object, expire_unchanged
+from flask_uow.orm.state.expiry import Keep, expire_all, expire_object
 from flask_uow.orm.state.history import is_changed
 from flask_uow.orm.state.instance_state import InstanceState, describe
 from flask_uow.orm.symbols import NO_VALUE, PENDING
@@ -36,7 +36,7 @@ def forget_what_was_read(session: Session) -> None:
     for state, obj in [*objects.modified.items(), *objects.deleted.items()]:
         if state.row_key is not None:
             changed.setdefault(type(obj).__mapper__, {})[state] = obj
-    expire_unchanged(objects, Keep.LOADED if session.observer.keeps_values else Keep.NOTHING)
+    expire_all(objects, None, Keep.LOADED if session.observer.keeps_values else Keep.NOTHING, spares_changed=True)
     for mapper, members in changed.items():
         _check_rows(session, mapper, members)
         for state, obj in members.items():

@@ -335,7 +335,8 @@ class PresentSession:
             options
             or populate_existing
             or with_for_update
-            or not (execution_options is identity_token is bind_arguments)
+            or execution_options is not identity_token
+            or bind_arguments is not None
         ):
             return session.get(
                 entity,

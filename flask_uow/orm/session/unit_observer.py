@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flask_uow.orm.state.expiry import expire_all, expire_unchanged
+from flask_uow.orm.state.expiry import expire_all
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
@@ -51,10 +51,7 @@ class UnitObserver:
 
         :param are_told: hooks were told of the commit; what these have changed is work of the next transaction.
         """
-        if are_told:
-            expire_unchanged(session.objects)
-        else:
-            expire_all(session.objects, None)
+        expire_all(session.objects, None, spares_changed=are_told)
 
     def expire_after_rollback(self, session: Session, are_true: bool) -> None:
         """Have all values loaded anew.

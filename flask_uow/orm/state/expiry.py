@@ -29,7 +29,6 @@ __all__ = [
     "expire_all",
     "expire_changed",
     "expire_object",
-    "expire_unchanged",
     "loaded_values",
     "new_orphans",
     "restore_values",
@@ -47,16 +46,15 @@ class Keep(enum.Enum):
     LOADED = enum.auto()  # that, and what is loaded now
 
 
-def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Keep = Keep.NOTHING) -> None:
+def expire_all(
+    objects: SessionObjects, mappers: Iterable[Any] | None, keep: Keep = Keep.NOTHING, *, spares_changed: bool = False
+) -> None:
     """Expire all persistent objects of a Session.
 
     :param mappers: only those of these mappers; all when None. Changes that were not flushed are forgotten.
     :param keep: what the objects keep for the time after the Session.
+    :param spares_changed: leave those alone that have changes, or any that wait for a collection, or are marked as deleted.
     """
-    _expire_all(objects, mappers, keep, spares_changed=False)
-
-
-def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Keep, spares_changed: bool) -> None:
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
     keeps_loaded, keeps_older = keep is Keep.LOADED, keep is Keep.OLDER
     for base, identities in list(objects.families.items()):
@@ -130,14 +128,6 @@ def _forget_changes(objects: SessionObjects, mapper: Mapper, obj: MappedObject, 
     if not given:
         objects.modified.pop(state, None)
     return given
-
-
-def expire_unchanged(objects: SessionObjects, keep: Keep = Keep.NOTHING) -> None:
-    """Expire the persistent objects of a Session that have no changes, nor any that wait for a collection, and are not marked as deleted.
-
-    :param keep: as for :func:`expire_all`.
-    """
-    _expire_all(objects, None, keep, spares_changed=True)
 
 
 def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iterable[str] | None) -> None:

@@ -32,19 +32,8 @@ from flask_uow import (
     text,
     update,
 )
+from tests.loud import Loud
 from tests.statements import StatementLog
-
-
-class Loud(TypeDecorator):
-    """Text in lower case, kept in upper case, with ``#`` in place of ``%``."""
-
-    impl = String(50)
-
-    def bind_expression(self, bindvalue: Any) -> Any:
-        return func.upper(func.replace(bindvalue, "%", "#"))
-
-    def column_expression(self, column: Any) -> Any:
-        return func.replace(func.lower(column), "#", "%")
 
 
 class Base(DeclarativeBase):
