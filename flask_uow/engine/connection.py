@@ -54,13 +54,13 @@ class Connection(EndingConnection):
     :ivar begins_implicitly: False where each statement outside ``begin()`` commits by itself.
     """
 
-    __slots__ = ("_block", "_options", "_savepoints", "begins_implicitly")
+    __slots__ = ("_options", "_savepoints", "begins_implicitly")
 
     def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
         super().__init__(engine)
         self._savepoints = 0
-        # the transaction whose with block is running
-        self._block: Transaction | None = None
+        self._blocks = []
+        self.is_in_block = False
         self.begins_implicitly = True
         self._options = engine.options
         # the attributes before: a connection that the pool gives nothing is finalized all the same, and asks for them
@@ -346,11 +346,6 @@ class Connection(EndingConnection):
 
     def _begin_implicitly(self) -> bool:
         """Begin a transaction for a statement outside one; return False where each statement commits by itself."""
-        if self._block is not None:
-            raise InvalidRequestError(
-                "the transaction of this with block was committed or rolled back inside the block, and another statement would be part of no"
-                " transaction that the block ends. Leave the block first, or use connection.begin_nested() inside of it."
-            )
         if not self.begins_implicitly or self.get_isolation_level() == AUTOCOMMIT:
             return False
         self._open(Transaction(self, is_implicit=True))
@@ -509,16 +504,6 @@ class Connection(EndingConnection):
     def get_nested_transaction(self) -> Transaction | None:
         """Return the innermost savepoint that is open, None when there is none."""
         return self._stack[-1] if len(self._stack) > 1 else None
-
-    def enter_block(self, transaction: Transaction) -> None:
-        """Note that the with block of a transaction begins."""
-        if self._block is None:
-            self._block = transaction
-
-    def leave_block(self, transaction: Transaction) -> None:
-        """Note that the with block of a transaction ends."""
-        if self._block is transaction:
-            self._block = None
 
     # -- end of life
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from flask_uow.engine.gate import FAILED, LOST, PREPARED
+from flask_uow.engine.gate import FAILED, LOST, PREPARED, BlockOver
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.exc import DBAPIError
 
@@ -22,9 +22,46 @@ __all__ = ["EndingConnection"]
 
 
 class EndingConnection(SendingConnection):
-    """A connection whose transactions come to their end."""
+    """A connection whose transactions come to their end.
 
-    __slots__ = ()
+    :ivar is_in_block: True within the ``with`` block of a transaction.
+    """
+
+    __slots__ = ("_blocks", "is_in_block")
+    # the transactions whose with blocks are running, the innermost last
+    _blocks: list[Transaction]
+    is_in_block: bool
+
+    def enter_block(self, transaction: Transaction) -> None:
+        """Note that the with block of a transaction begins."""
+        self._blocks.append(transaction)
+        self.is_in_block = True
+
+    def leave_block(self, transaction: Transaction) -> None:
+        """Note that the with block of a transaction ends."""
+        self._blocks.remove(transaction)
+        self.is_in_block = bool(self._blocks)
+        self._look_at_block()
+
+    @contextmanager
+    def ending_in_block(self) -> Iterator[None]:
+        """End a transaction or savepoint inside a with block, which may be that of another one."""
+        if isinstance(self._gate, BlockOver):
+            self._gate = self._gate.behind
+        try:
+            yield
+        finally:
+            self._look_at_block()
+
+    def _look_at_block(self) -> None:
+        """Refuse statements where the transaction of the innermost with block has ended, and take them where it has not."""
+        gate = self._gate
+        is_over = self.is_in_block and not self._blocks[-1].is_active
+        if isinstance(gate, BlockOver):
+            if not is_over:
+                self._gate = gate.behind
+        elif is_over and (gate is None or gate.refusal is None):
+            self._gate = BlockOver(gate)
 
     def _commit_root(self, transaction: Transaction) -> None:
         try:

@@ -20,6 +20,7 @@ __all__ = [
     "LOST",
     "PREPARED",
     "READING",
+    "BlockOver",
     "Gate",
     "Opening",
     "OpeningGates",
@@ -56,6 +57,22 @@ class Gate:
         self.read_only = read_only
         self.refusal = refusal
         self.spares_queries = spares_queries
+
+
+class BlockOver(Gate):
+    """The gate of a connection within the ``with`` block of a transaction that has ended already: the block would not end what came now.
+
+    :ivar behind: the gate that is up again behind the block.
+    """
+
+    __slots__ = ("behind",)
+
+    def __init__(self, behind: Gate | None) -> None:
+        super().__init__(
+            refusal="the transaction of this with block was committed or rolled back inside the block, and another statement would be part of no"
+            " transaction that the block ends. Leave the block first; what may be undone by itself goes into `with connection.begin_nested():`."
+        )
+        self.behind = behind
 
 
 class OpeningGates(dict[tuple[str | None, bool, bool, bool, bool], Gate]):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flask_uow.engine.collector import MANY_ROWS, with_collector_at_rest
 from flask_uow.engine.dbapi_errors import HIDDEN, lost_at_commit, translate
-from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening, settings_gate
+from flask_uow.engine.gate import FAILED, LOST, READING, BlockOver, Gate, Opening, settings_gate
 from flask_uow.engine.listeners import Kind, StatementEvent
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
 from flask_uow.engine.result import Result, read_cursor
@@ -450,7 +450,7 @@ class SendingConnection:
         return dialect.alone(record.raw, send_now)
 
     def _refuse(self, gate: Gate) -> NoReturn:
-        if gate is FAILED:
+        if gate is FAILED or isinstance(gate, BlockOver):
             raise InvalidRequestError(str(gate.refusal))
         raise ResourceClosedError(str(gate.refusal))
 

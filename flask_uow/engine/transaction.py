@@ -49,14 +49,26 @@ class Transaction:
         """
         if not self.is_active:
             raise self._ended("commit")
-        self.connection._commit_root(self)
+        if self.connection.is_in_block:
+            with self.connection.ending_in_block():
+                self._commit()
+        else:
+            self._commit()
 
     def rollback(self) -> None:
         """Roll back, savepoints inside included; nothing happens when the transaction has ended already."""
-        if self.is_active:
+        if not self.is_active:
+            return
+        if self.connection.is_in_block:
+            with self.connection.ending_in_block():
+                self._rollback()
+        else:
             self._rollback()
 
     close = rollback
+
+    def _commit(self) -> None:
+        self.connection._commit_root(self)
 
     def _rollback(self) -> None:
         self.connection._rollback_root(self)
@@ -96,9 +108,7 @@ class NestedTransaction(Transaction):
         self.name = name
         self.had_written = had_written
 
-    def commit(self) -> None:
-        if not self.is_active:
-            raise self._ended("commit")
+    def _commit(self) -> None:
         self.connection._release_savepoint(self)
 
     def _rollback(self) -> None:

@@ -86,11 +86,11 @@ class TwoPhaseTransaction(Transaction):
         """Give the connection, for transactions of its own, while this one is prepared."""
         return self.connection.between_transactions()
 
-    def commit(self) -> None:
-        if self.is_active and self.is_prepared:
+    def _commit(self) -> None:
+        if self.is_prepared:
             self._finish(commit=True)
         else:
-            super().commit()
+            super()._commit()
 
     def _rollback(self) -> None:
         if self.is_prepared:

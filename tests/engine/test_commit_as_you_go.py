@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -161,6 +161,99 @@ def test_a_with_block_whose_transaction_was_ended_inside_takes_no_more_statement
     add(connection, 2)
     connection.commit()
     assert 2 in stored(engine)
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_with_block_whose_savepoint_was_ended_inside_takes_no_more_statements(
+    engine: Engine, connection: Connection, end: str
+) -> None:
+    with connection.begin():
+        with connection.begin_nested() as savepoint:
+            add(connection, 1)
+            getattr(savepoint, end)()
+            refused: list[Callable[[], object]] = [
+                lambda: add(connection, 2),
+                lambda: connection.exec_driver_sql("SELECT 1"),
+                lambda: connection.run("DELETE FROM numbers"),
+                connection.begin_nested,
+                connection.begin,
+            ]
+            for use in refused:
+                with pytest.raises(InvalidRequestError, match=r"Leave the block first|begin_nested"):
+                    use()
+        add(connection, 3)
+    assert stored(engine) == ([1, 3] if end == "commit" else [3])
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_an_outer_transaction_may_be_ended_inside_the_block_of_a_savepoint(
+    engine: Engine, connection: Connection, end: str
+) -> None:
+    with connection.begin() as outer, connection.begin_nested() as around:
+        add(connection, 1)
+        with connection.begin_nested() as inner:
+            inner.rollback()
+            around.commit()
+            with pytest.raises(InvalidRequestError, match="Leave the block first"):
+                add(connection, 2)
+        with pytest.raises(InvalidRequestError, match="Leave the block first"):
+            add(connection, 2)
+        getattr(outer, end)()
+        with pytest.raises(InvalidRequestError, match="Leave the block first"):
+            connection.begin()
+    assert stored(engine) == ([1] if end == "commit" else [])
+    with connection.begin():
+        add(connection, 4)
+    assert 4 in stored(engine)
+
+
+def test_the_block_of_a_transaction_in_autocommit_ends_with_it(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with connection.begin() as transaction:
+            transaction.rollback()
+            with pytest.raises(InvalidRequestError, match="Leave the block first"):
+                add(connection, 1)
+        add(connection, 2)
+    assert stored(engine) == [2]
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+@pytest.mark.parametrize("of", ["transaction", "session"])
+def test_a_session_takes_nothing_more_in_a_with_block_whose_transaction_was_ended(
+    engine: Engine, end: str, of: str
+) -> None:
+    with Session(engine) as session:
+        with session.begin() as transaction:
+            add(session.connection(), 1)
+            getattr(transaction if of == "transaction" else session, end)()
+            refused: list[Callable[[], object]] = [
+                lambda: session.execute(insert(numbers).values(n=2)),
+                session.connection,
+                session.begin,
+                session.begin_nested,
+                session.commit,
+            ]
+            for use in refused:
+                with pytest.raises(InvalidRequestError, match="Leave the block first"):
+                    use()
+            session.rollback()
+        session.execute(insert(numbers).values(n=3))
+        session.commit()
+    assert stored(engine) == ([1, 3] if end == "commit" else [3])
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_session_takes_nothing_more_in_a_with_block_whose_savepoint_was_ended(engine: Engine, end: str) -> None:
+    with Session(engine) as session, session.begin():
+        session.execute(insert(numbers).values(n=1))
+        with session.begin_nested() as savepoint:
+            session.execute(insert(numbers).values(n=2))
+            getattr(savepoint, end)()
+            for use in (lambda: session.execute(insert(numbers).values(n=3)), session.begin_nested):
+                with pytest.raises(InvalidRequestError, match="Leave the block first"):
+                    use()
+        session.execute(insert(numbers).values(n=4))
+    assert stored(engine) == ([1, 2, 4] if end == "commit" else [1, 4])
 
 
 def test_the_connection_of_a_session_is_ended_by_the_session(engine: Engine) -> None:

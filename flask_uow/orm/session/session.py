@@ -78,7 +78,7 @@ class Session(ManyRowsSession):
     For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``observer``, ``connection_for()``,
     ``autoflush_now()``, ``begin_on()``, ``begin_flush()``, ``name_of_bind()``, ``execute_now()``, ``execute_untold()``, ``load_query()``,
     ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock``, ``cure_for_threads``, ``router``,
-    ``is_closed``, ``closes_for_good`` and ``has_own_hooks``.
+    ``is_closed``, ``closes_for_good``, ``has_own_hooks``, ``blocks``, ``check_block()`` and ``leave_block()``.
     """
 
     def __init__(

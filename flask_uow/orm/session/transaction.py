@@ -171,6 +171,8 @@ class SessionTransaction:
         """
         if self.status is not _ACTIVE:
             raise self.inactive_error()
+        if self.session.blocks:
+            self.session.check_block()
         participants = self.participants
         if options:
             participants.set_options(bind, options)
@@ -376,6 +378,9 @@ class SessionTransaction:
         if not self.is_subtransaction:
             self.lent.clear()
         session = self.session
+        if session.blocks and self.parent is not None:
+            # found anew, and refused where the with block of this level is running
+            self.parent.lent.clear()
         if session.current_transaction is self:
             session.current_transaction = self.parent
         # its traceback leads to frames that know this level
@@ -450,11 +455,13 @@ class SessionTransaction:
     # -- context manager
 
     def __enter__(self) -> Self:
+        self.session.blocks = (*self.session.blocks, self)
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.session.leave_block(self)
         if self.is_closed:
             return
         if error is not None:

@@ -94,6 +94,8 @@ class TransactionalSession:
     # of the full Session: close_resets_only=False, and that it was closed since
     closes_for_good: bool
     is_closed = False
+    # the levels whose with blocks are running, the innermost last
+    blocks: tuple[SessionTransaction, ...] = ()
     # where its binds have read replicas, and its reads may go there
     router: Router | None = None
 
@@ -168,6 +170,7 @@ class TransactionalSession:
                     "this Session has autobegin=False, and no transaction was begun. Call session.begin() first, or write"
                     " `with session.begin():`."
                 )
+            self.check_block()
             current = self.current_transaction = SessionTransaction(self._whole())
         return current
 
@@ -219,6 +222,7 @@ class TransactionalSession:
         """
         if self.is_closed:
             raise closed_for_good()
+        self.check_block()
         # outside autocommit mode a Session that was not used yet counts as in a transaction for everything but a plain begin()
         current = self.current_transaction
         if current is None and nested and not self.autocommit and not self.autobegin:
@@ -249,6 +253,23 @@ class TransactionalSession:
             self.flush()
         level = self.current_transaction = SessionTransaction(self._whole(), current, nested)
         return level
+
+    def check_block(self) -> None:
+        """Refuse what needs a transaction within the ``with`` block of one that has ended already. For the package.
+
+        :raises InvalidRequestError: there.
+        """
+        # in autocommit mode what comes outside a transaction commits by itself
+        is_by_itself = self.autocommit and self.current_transaction is None
+        if self.blocks and self.blocks[-1].is_closed and not is_by_itself:
+            raise InvalidRequestError(
+                "the transaction of this with block was committed or rolled back inside the block, and what came now would be part of no"
+                " transaction that the block ends. Leave the block first; what may be undone by itself goes into `with session.begin_nested():`."
+            )
+
+    def leave_block(self, level: SessionTransaction) -> None:
+        """Take note that the ``with`` block of a level ends. For the package."""
+        self.blocks = tuple(other for other in self.blocks if other is not level)
 
     def begin_nested(self) -> SessionTransaction:
         """Begin a SAVEPOINT; the next ``commit()`` or ``rollback()`` is about it."""
@@ -351,6 +372,8 @@ class TransactionalSession:
         current = self.current_transaction or self.transaction
         if current is not None and not current.is_active:
             raise current.inactive_error()
+        if self.blocks:
+            self.check_block()
         level = self.current_transaction = SessionTransaction(self._whole(), current)
         return level
 

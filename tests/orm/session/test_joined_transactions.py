@@ -214,7 +214,8 @@ def test_nothing_is_written_by_itself_when_the_transaction_around_has_ended(conn
 def test_everything_inside_a_transaction_for_tests(connection: Connection) -> None:
     engine = connection.engine
     with engine.rolled_back():
-        with engine.connect() as inside, inside.begin():
+        with engine.connect() as inside:
+            outer = inside.begin()
             session = Session(inside)
             session.add(Stamp(motif="crow"))
             session.commit()
@@ -222,6 +223,7 @@ def test_everything_inside_a_transaction_for_tests(connection: Connection) -> No
             with pytest.raises(IntegrityError):
                 session.flush()
             session.rollback()
+            assert not outer.is_active
             assert motifs(session) == []
         with Session(engine) as session:
             session.add(Stamp(motif="owl"))
