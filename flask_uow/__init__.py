@@ -53,8 +53,8 @@ from flask_uow.sql import *  # noqa: F403
 from flask_uow.sql import __all__ as _sql_names
 
 # of the names that sql and orm share, the top level has the ones that know mapped classes
-from flask_uow.orm.aliased import join as join  # isort: skip
-from flask_uow.orm.aliased import outerjoin as outerjoin  # isort: skip
+from flask_uow.orm.entity_joins import join as join  # isort: skip
+from flask_uow.orm.entity_joins import outerjoin as outerjoin  # isort: skip
 
 if TYPE_CHECKING:
     from flask_uow.sql.types import *  # noqa: F403

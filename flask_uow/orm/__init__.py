@@ -8,7 +8,8 @@ from flask_uow.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm import attributes as attributes
 from flask_uow.orm import events as events
 from flask_uow.orm import exc as exc
-from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin, with_polymorphic
+from flask_uow.orm.aliased import AliasedClass, aliased, with_polymorphic
+from flask_uow.orm.entity_joins import join, outerjoin
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
 from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.inspection import inspect

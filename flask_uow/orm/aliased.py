@@ -1,11 +1,9 @@
-"""``aliased()``: a mapped class under another name; ``with_polymorphic()``: one with its subclasses; joins of mapped classes.
-
-``join`` and ``outerjoin`` take tables as well as mapped classes, so that the package's top level needs no others.
-"""
+"""``aliased()``: a mapped class under another name; ``with_polymorphic()``: one with its subclasses."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -15,20 +13,18 @@ from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
 from flask_uow.orm.mapping.standing_in import stand_ins_for, stand_ins_in
 from flask_uow.sql.expressions import ColumnElement
-from flask_uow.sql.froms import criteria_of, froms_of
-from flask_uow.sql.operations import and_
+from flask_uow.sql.froms import froms_of
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
 from flask_uow.sql.sourced import Sourced
-from flask_uow.sql.stand_ins import StandIns
+from flask_uow.sql.stand_ins import StandIns, originals_in
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import ColumnAttribute
-    from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
-    from flask_uow.orm.mapping.entity import ViewRelationship
+    from flask_uow.orm.interfaces import AnyColumn
     from flask_uow.orm.mapping.mapper import Mapper
 
-__all__ = ["AliasedClass", "EntityJoin", "aliased", "join", "joined_entities", "outerjoin", "with_polymorphic"]
+__all__ = ["AliasedClass", "aliased", "with_polymorphic"]
 
 T = TypeVar("T")
 
@@ -37,9 +33,10 @@ class _AliasView(EntityView):
     """The view behind an alias; the alias's name is the name of its objects in a result row.
 
     :ivar members: the mappers of the subclasses that :func:`with_polymorphic` has put together with the class.
+    :ivar lacking: the columns of the class's tables that the selectable has none for.
     """
 
-    __slots__ = ("alias", "members", "name")
+    __slots__ = ("alias", "lacking", "members", "name")
 
     def __init__(
         self,
@@ -54,8 +51,28 @@ class _AliasView(EntityView):
         self.own = own
         self.alias: weakref.ref[AliasedClass] | None = None
         self.members: tuple[Any, ...] = ()
+        self.lacking: frozenset[Any] = frozenset()
         # what a subquery leaves out of subclasses' columns is loaded at first access
         self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
+
+    def column(self, column: AnyColumn) -> Any:
+        if column in self.lacking:
+            raise self._without(column)
+        return super().column(column)
+
+    def adapt(self, expression: ColumnElement[Any]) -> Any:
+        if self.lacking:
+            for column in columns_of(expression):
+                if column in self.lacking:
+                    raise self._without(column)
+        return super().adapt(expression)
+
+    def _without(self, column: AnyColumn) -> ArgumentError:
+        source, called = self.selectable.description, f"{column.table.description}.{column.name}"
+        return ArgumentError(
+            f"The alias of {self.mapper.class_.__name__} is selected from {source}, which has no column for {called}."
+            f" Its columns: {', '.join(self.selectable.c.keys())}. Select that column in it as well."
+        )
 
     is_aliased_class = True
     is_mapper = is_instance = is_attribute = is_property = is_selectable = is_bundle = is_clause_element = False
@@ -110,12 +127,42 @@ class _PolymorphicView(_AliasView):
         self, mapper: Mapper, selectable: FromClause, names: tuple[str, ...], extra: tuple[ExtraColumn, ...]
     ) -> None:
         EntityView.__init__(self, mapper, selectable, names, extra=extra, is_plain=True)
+        self.lacking = frozenset()
         self.name = None
         self.alias = None
 
     def here(self, found: object) -> Any:
         attribute = super().here(found)
         return _FamilyColumn(cast("ColumnAttribute", found), self) if type(attribute) is ViewColumn else attribute
+
+
+class _JoinView(_PolymorphicView):
+    """The view behind an alias of a class that is selected from a join, or from its table, which a statement may name beside it."""
+
+    __slots__ = ("_apart",)
+
+    def __init__(
+        self, mapper: Mapper, source: FromClause, name: str | None, called: Callable[[Any], Any] | None
+    ) -> None:
+        stand_ins = stand_ins_in(mapper, source, mapper.descendants[1:], called)
+        extra = tuple(mapper.extra_columns(list(mapper.relatives_in_table), source, stand_ins))
+        super().__init__(mapper, source, _names_present(mapper, source, stand_ins), extra)
+        self.name = name
+        self.stand_ins = stand_ins
+        self._apart: _AliasView | None = None
+
+    @property
+    def chosen_rows(self) -> EntityView | None:
+        if not isinstance(self.selectable, Join):
+            return None
+        # between a parent and the class, which have tables of the join themselves, it needs names of its own
+        if self._apart is None:
+            source = alias_of(self.selectable, self.name)
+            own = stand_ins_for(self.mapper, source, self.column)
+            self._apart = _AliasView(self.mapper, source, self.names, self.name, own)
+            self._apart.join_of = self.selectable
+            self._apart.alias = self.alias
+        return self._apart
 
 
 class _FamilyColumn(ViewColumn):
@@ -279,13 +326,14 @@ def aliased(
     """Return a mapped class under another name, to have it twice in one query; or a table, likewise.
 
     :param element: a mapped class, a table, or a SELECT.
-    :param selectable: where the class's rows come from: an alias, a subquery or a CTE with the columns of its table; an alias of the
-        table itself when None.
+    :param selectable: where the class's rows come from: an alias, a subquery or a CTE with the columns of its table, or a join in
+        which the table is, whose tables a statement then names as they are; an alias of the table itself when None.
     :param name: the name in SQL, and of the objects in result rows; one is made up when None.
     :param flat: as SQLAlchemy takes it. Nothing needs it: a class in several tables stands under one name, and can be there twice, in any case.
     :param adapt_on_names: likewise: columns of ``selectable`` that are none of the class's, sums say, stand for those of their names in any case.
     :param alias: another name of ``selectable``.
-    :raises ArgumentError: for a ``selectable`` that lacks a column of the class.
+    :raises ArgumentError: for a ``selectable`` that lacks a column of the class, and does not have its primary key either. What one with the
+        primary key lacks is loaded at first access, and an error where a statement names it.
 
     >>> manager = aliased(Employee)                                                             # doctest: +SKIP
     >>> session.query(Employee, manager).join(manager, Employee.manager_id == manager.id)       # doctest: +SKIP
@@ -302,23 +350,23 @@ def aliased(
         return _alias_of_alias(element, name)
     if selectable is None:
         return AliasedClass(_AliasView(mapper, alias_of(mapper.selectable, name), mapper.loaded_names, name))
-    source = given = coerce_from(selectable)
-    if isinstance(given, Join):
-        # whose columns have several tables, and one name for all of them in the subquery
-        source = alias_of(given, name)
-    elif name is not None:
+    source = coerce_from(selectable)
+    called = entity.column if isinstance(entity, _AliasView) and not entity.is_plain else None
+    if isinstance(source, Join) or source is mapper.selectable:
+        return AliasedClass(_JoinView(mapper, source, name, called))
+    if name is not None:
         source = source.alias(name)
-    own = stand_ins_for(
-        mapper, source, entity.column if isinstance(entity, _AliasView) and not entity.is_plain else None
-    )
-    missing = [n for n in mapper.loaded_names if _is_missing(mapper, n, source, own)]
-    if missing:
+    own = stand_ins_for(mapper, source, called)
+    missing = {n for n, _ in mapper.column_attrs.items() if _is_missing(mapper, n, source, own)}
+    lost = [n for n in mapper.loaded_names if n in missing]
+    if lost and not _has_own_keys(mapper, source, own):
+        # its rows may be those of anything, whose columns happen to have names that the class has, too
         raise ArgumentError(
-            f"aliased({mapper.class_.__name__}, ...): {source.description} has no column for {', '.join(missing)}."
-            f" Its columns: {', '.join(source.c.keys())}."
+            f"aliased({mapper.class_.__name__}, ...): {source.description} has no column for {', '.join(lost)}. Its columns: {', '.join(source.c.keys())}."
+            " Select these as well; what has the primary key of the class may lack others."
         )
-    view = _AliasView(mapper, source, mapper.loaded_names, name, own)
-    view.join_of = given if isinstance(given, Join) else None
+    view = _AliasView(mapper, source, tuple(n for n in mapper.loaded_names if n not in missing), name, own)
+    view.lacking = frozenset(c for n in missing for c in mapper.column_attrs[n].columns if own.column(c) is c)
     return AliasedClass(view)
 
 
@@ -365,6 +413,19 @@ def with_polymorphic(
             raise _without_discriminator(mapper)
         return _aliased_family(mapper, given, alias_of(source, name), name)
     stand_ins = stand_ins_in(mapper, source, mapper.descendants[1:]) if selectable is not None else None
+    mappers = given if selectable is not None else list(dict.fromkeys([*mapper.relatives_in_table, *given]))
+    extra = tuple(mapper.extra_columns(mappers, source if selectable is not None else None, stand_ins))
+    view = _PolymorphicView(mapper, source, _names_present(mapper, source, stand_ins), extra)
+    view.stand_ins = stand_ins
+    if polymorphic_on is not None:
+        view.discriminator = _discriminator_in(mapper, source, polymorphic_on)
+    elif mapper.discriminator not in view.names:
+        raise _without_discriminator(mapper)
+    return AliasedClass(view, tuple(given))
+
+
+def _names_present(mapper: Mapper, source: FromClause, stand_ins: StandIns | None) -> tuple[str, ...]:
+    """Return the attributes of a class whose columns are in a source with the names that they have everywhere, or have stand-ins there."""
     present = {id(part) for part in source.from_objects()}
 
     def is_present(name: str) -> bool:
@@ -372,15 +433,7 @@ def with_polymorphic(
         needed = froms_of(stand_ins.adapt(column) if stand_ins is not None else column)
         return all(id(element) in present for element in needed)
 
-    mappers = given if selectable is not None else list(dict.fromkeys([*mapper.relatives_in_table, *given]))
-    extra = tuple(mapper.extra_columns(mappers, source if selectable is not None else None, stand_ins))
-    view = _PolymorphicView(mapper, source, tuple(filter(is_present, mapper.loaded_names)), extra)
-    view.stand_ins = stand_ins
-    if polymorphic_on is not None:
-        view.discriminator = _discriminator_in(mapper, source, polymorphic_on)
-    elif mapper.discriminator not in view.names:
-        raise _without_discriminator(mapper)
-    return AliasedClass(view, tuple(given))
+    return tuple(filter(is_present, mapper.loaded_names))
 
 
 def _joined(mapper: Mapper, given: list[Any], innerjoin: bool) -> FromClause:
@@ -445,93 +498,8 @@ def _is_missing(mapper: Mapper, name: str, source: FromClause, own: StandIns) ->
     return any(own.column(column) is column for column in needed)
 
 
-class EntityJoin(Join):
-    """A join of mapped classes; made by :func:`join`. Joined further, it goes on knowing their relationships.
-
-    :ivar joined_entities: the mapped entities of it, from left to right.
-    :ivar outer_entities: those of them that a row may be without, whose criteria are in the conditions of the joins.
-    """
-
-    __slots__ = ("joined_entities", "outer_entities")
-
-    def __init__(
-        self, left: FromClause, right: FromClause, onclause: ColumnElement[bool] | None, isouter: bool, full: bool
-    ) -> None:
-        super().__init__(left, right, onclause, isouter, full)
-        self.joined_entities: tuple[Any, ...] = ()
-        self.outer_entities: tuple[Any, ...] = ()
-
-    def join(self, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
-        """Return ``self JOIN right``; see :func:`join`."""
-        return join(self, right, onclause, isouter, full)
-
-    def outerjoin(self, right: object, onclause: object = None, full: bool = False) -> Join:
-        """Return ``self LEFT OUTER JOIN right``; see :func:`join`."""
-        return join(self, right, onclause, True, full)
-
-
-def join(left: object, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
-    """Return ``left JOIN right`` of mapped classes, aliases or tables, for ``select_from()``.
-
-    Its methods ``join()`` and ``outerjoin()`` take the same: ``join(User, Post, "posts").join(Tag, "tags")``.
-
-    :param onclause: a condition, or the relationship from left to right (or its name); None looks for the one foreign key between them. A
-        name is one of the class that was joined last, or of one before it.
-    :raises ArgumentError: for a relationship that does not lead to ``right``.
-    :raises InvalidRequestError: where the foreign keys give no condition, or several.
-    """
-    path: Any = _relationship_of(left, onclause) if isinstance(onclause, str) else onclause
-    source, target = coerce_from(left), coerce_from(right)
-    steps = getattr(path, "join_steps", None)
-    conditions = [(target, path)]
-    if steps is not None:
-        entity = getattr(right, "__uow_entity__", target)
-        steps = _starting_in(left, path).join_steps(None, entity, isouter and not full)
-        conditions = [(element, condition) for _, element, condition in steps]
-    made = source
-    for element, condition in conditions:
-        made = EntityJoin(made, element, condition, isouter, full)
-    assert isinstance(made, EntityJoin)
-    criteria = criteria_of(right) if steps is None else ()
-    if criteria:
-        made = EntityJoin(source, target, and_(made.onclause, *criteria), isouter, full)
-    made.joined_entities = (*joined_entities(left), *joined_entities(right))
-    added = joined_entities(right) if isouter and not full else _outer_entities(right)
-    made.outer_entities = (*_outer_entities(left), *added)
-    return made
-
-
-def outerjoin(left: object, right: object, onclause: object = None, full: bool = False) -> Join:
-    """Return ``left LEFT OUTER JOIN right``; see :func:`join`."""
-    return join(left, right, onclause, True, full)
-
-
-def joined_entities(element: object) -> tuple[Any, ...]:
-    """Return the mapped entities that an element of FROM stands for: that of a class or an alias, those of a join of classes."""
-    entity = getattr(element, "__uow_entity__", None)
-    if entity is not None:
-        return (entity,)
-    return element.joined_entities if isinstance(element, EntityJoin) else ()
-
-
-def _outer_entities(element: object) -> tuple[Any, ...]:
-    return element.outer_entities if isinstance(element, EntityJoin) else ()
-
-
-def _starting_in(left: object, relationship: RelationshipAttribute | ViewRelationship) -> Any:
-    """Return a relationship that begins at the alias or subclass of its class in ``left``, where the class itself is not there."""
-    entities = joined_entities(left)
-    if any(entity is relationship.parent for entity in entities):
-        return relationship
-    heirs = [entity for entity in entities if entity.mapper.isa(relationship.parent.mapper)]
-    return relationship.starting_at(heirs[0]) if len(heirs) == 1 else relationship
-
-
-def _relationship_of(left: object, name: str) -> Any:
-    entities = joined_entities(left)
-    if not entities:
-        raise ArgumentError(
-            f"join(): {name!r} names a relationship, and {left!r} is no mapped class. Pass the relationship itself."
-        )
-    has = (e for e in reversed(entities) if name in e.mapper.attribute_names or name in e.mapper.descriptors)
-    return next(has, entities[-1]).attribute_for_filter(name)
+def _has_own_keys(mapper: Mapper, source: FromClause, own: StandIns) -> bool:
+    """Return True where the columns that stand for the primary key were made of it, and do not just have its names."""
+    made_of = {column: originals for _, column, originals in originals_in(source)}
+    keys = [mapper.column_attrs[mapper.name_of_column(key)].columns for key in mapper.primary_key]
+    return all(any(column in made_of.get(own.column(column), ()) for column in columns) for columns in keys)

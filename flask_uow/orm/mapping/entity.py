@@ -166,6 +166,11 @@ class EntityView:
         return (self.mapper, self.layout)
 
     @property
+    def chosen_rows(self) -> EntityView | None:
+        """The view as a relationship leads to it: to some of the class's rows; None where it has all of them, as everywhere."""
+        return None if self.is_plain else self
+
+    @property
     def entity_froms(self) -> tuple[Any, ...]:
         """The elements of FROM beside the tables that the columns bring in."""
         return () if isinstance(self.selectable, Table) else (self.selectable,)

@@ -209,7 +209,7 @@ class RelationshipProperty(InspectedRelationship):
         view = entity if isinstance(entity, EntityView) else None
         if view is not None:
             self._mapper = view.mapper
-            view = view if not view.is_plain else None
+            view = view.chosen_rows
             self.chosen = view
         else:
             is_mapper = entity is target and entity.mapper is entity

@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["attribute_made_of", "columns_standing_in", "stand_ins_for", "stand_ins_in"]
 
 
-def stand_ins_in(mapper: MappedSource, source: FromClause, relatives: Iterable[Any]) -> StandIns | None:
+def stand_ins_in(
+    mapper: MappedSource, source: FromClause, relatives: Iterable[Any], called: Callable[[Any], Any] | None = None
+) -> StandIns | None:
     """Return the stand-ins for the columns of a class and of subclasses in the source it is selected from; None where they are there themselves.
 
     :param source: a polymorphic union, say.
     :param relatives: the mappers of the subclasses.
+    :param called: what an alias of the class has for a column, where its rows are meant; see :func:`columns_standing_in`.
     :raises ArgumentError: where nothing stands for a column of the class.
     """
-    found = columns_standing_in(mapper, source, relatives)
+    found = columns_standing_in(mapper, source, relatives, called)
     for name, prop in mapper.column_attrs.items():
         if prop.is_stored and not prop.deferred and not any(column in found for column in prop.columns):
             column = prop.column

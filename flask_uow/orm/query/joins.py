@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from flask_uow.exc import ArgumentError, UnfitArgumentError
-from flask_uow.orm.aliased import joined_entities
+from flask_uow.orm.entity_joins import joined_entities
 from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.orm.query.enclosing import Adaption
 from flask_uow.sql.select import Select

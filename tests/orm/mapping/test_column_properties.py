@@ -408,8 +408,12 @@ def test_an_expression_over_a_deferred_column_goes_through_subqueries(engine: En
         assert [(s.total, s.x) for s in session.query(inner).order_by(inner.y)] == [(3, 1), (7, 3)]
         plain = aliased(Sum, select(Sum.id, Sum.x, Sum.y).subquery())
         assert [s.total for s in session.query(plain).order_by(plain.total)] == [3, 7]
-        with pytest.raises(ArgumentError, match="has no column for total"):
-            aliased(Sum, select(Sum.id, Sum.y).subquery())
+        few = aliased(Sum, select(Sum.id, Sum.y).subquery())
+        session.expunge_all()
+        assert [s.total for s in session.query(few).order_by(few.y)] == [3, 7]
+        for name in ("x", "total"):
+            with pytest.raises(ArgumentError, match=r"has no column for table 'sum'\.x"):
+                session.query(few).order_by(getattr(few, name)).all()
 
 
 def test_comparators_and_composites_of_an_alias_are_about_the_alias(engine: Engine) -> None:

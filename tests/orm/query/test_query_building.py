@@ -86,8 +86,27 @@ def test_an_alias_of_a_subquery_gives_objects(filled: Session) -> None:
     assert names(found) == ["u2", "u0"]
     assert found[0] is filled.query(User).filter_by(name="u2").one()
     assert filled.scalars(select(some).where(some.name == "u0")).one().name == "u0"
-    with pytest.raises(ArgumentError, match="has no column for email"):
-        aliased(User, select(User.id, User.name).subquery())
+    with pytest.raises(ArgumentError, match="has no column for name, email"):
+        aliased(User, select(Post.id).subquery())
+
+
+def test_an_alias_of_a_subquery_may_lack_what_no_statement_names(filled: Session) -> None:
+    few = aliased(User, select(User.id, User.name).where(User.name != "u1").subquery())
+    filled.expunge_all()
+    found = filled.scalars(select(few).order_by(few.name)).all()
+    assert [(user.name, user.email) for user in found] == [("u0", None), ("u2", "u2@x")]
+    assert filled.execute(select(few.name, Post.title).join(few.posts).where(Post.title == "p2.1")).one() == (
+        "u2",
+        "p2.1",
+    )
+    keys = aliased(Post, select(Post.id).subquery())
+    for use in (
+        lambda: select(few.email), lambda: select(few).where(few.email == "x"), lambda: select(few).order_by(few.email),
+        lambda: select(few).filter_by(email="x"), lambda: select(keys).join(keys.author), lambda: select(few).join(few.posts.of_type(keys)),
+        lambda: select(keys).where(keys.author.has(User.name == "u2")),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError, match=r"has no column for table '.*Select that column in it as well"):
+            filled.execute(use())
 
 
 def test_an_alias_says_what_it_lacks(filled: Session) -> None:

@@ -13,19 +13,23 @@ from flask_uow import (
     CompileError,
     Engine,
     ForeignKey,
+    InvalidRequestError,
     Mapped,
     Session,
     String,
     aliased,
     cast,
     column_property,
+    contains_eager,
     declarative_base,
     delete,
     exists,
     func,
     insert,
     join,
+    joinedload,
     mapped_column,
+    outerjoin,
     select,
     update,
     with_polymorphic,
@@ -287,6 +291,38 @@ def test_an_alias_of_a_join_has_the_columns_of_its_class(filled: Session) -> Non
     assert filled.scalars(select(alias.name).order_by(alias.name)).all() == ["ann", "ann", "bob"]
 
 
+def test_a_statement_may_name_the_tables_of_a_join_beside_its_alias(filled: Session) -> None:
+    alias = aliased(User, outerjoin(User, Post, Post.author_id == User.id))
+    pairs = select(alias.name, Post.title).order_by(alias.name, Post.title)
+    expected = [("ann", "a1"), ("ann", "a2"), ("bob", "b1")]
+    assert [tuple(row) for row in filled.execute(pairs.where(Post.id.is_not(None)))] == expected
+    assert filled.scalars(select(alias).where(Post.title == "b1")).one().name == "bob"
+    assert {row.title for row in filled.execute(select(alias, Post.title).where(User.name == "ann"))} == {"a1", "a2"}
+    found = filled.scalars(select(alias).where(Post.title == "a2").options(contains_eager(alias.posts))).unique().one()
+    assert [post.title for post in found.posts] == ["a2"]
+    filled.expire_all()
+    found = filled.scalars(select(alias).where(Post.title == "a2").options(joinedload(alias.posts))).unique().one()
+    assert {post.title for post in found.posts} == {"a1", "a2"}
+    assert filled.query(alias).filter(Post.title == "b1").count() == 1
+    other = aliased(Post)
+    joined = select(other.title, alias.name).join(alias, other.author_id == alias.id).where(Post.title == "b1")
+    assert [tuple(row) for row in filled.execute(joined)] == [("b1", "bob")]
+    with pytest.raises(InvalidRequestError, match="is in the statement already"):
+        filled.execute(select(Post.title, alias.name).join(alias, Post.author_id == alias.id))
+
+
+def test_an_alias_of_a_join_of_aliases_has_the_rows_of_the_one_that_it_is_made_of(filled: Session) -> None:
+    child, parent = aliased(Node), aliased(Node)
+    source = join(child, parent, child.parent)
+    for entity, name in ((Node, "tip"), (child, "tip"), (parent, "branch")):
+        alias = aliased(entity, source, name="of_join")
+        found = select(alias, child.name, parent.name).where(child.name == "tip")
+        row = filled.execute(found).one()
+        assert (row.of_join.name, *row[1:]) == (name, "tip", "branch")
+    with pytest.raises(ArgumentError, match="Node cannot be selected from"):
+        aliased(Node, join(User, Post, Post.author_id == User.id))
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
 def test_an_alias_of_an_alias_takes_its_columns_from_a_subquery_of_several(
     filled: Session, order: tuple[int, ...]
@@ -308,8 +344,9 @@ def test_an_alias_does_not_take_what_it_lacks_from_another(filled: Session) -> N
     parent = aliased(Node)
     columns = (*Node.__table__.c, parent.id)
     inner = select(*columns).join(parent, Node.parent).subquery()
-    with pytest.raises(ArgumentError, match="no column for parent_id, name"):
-        aliased(parent, inner)
+    with pytest.raises(ArgumentError, match=r"no column for table 'node'\.name"):
+        filled.execute(select(aliased(parent, inner).name))
+    assert {node.name for node in filled.scalars(select(aliased(parent, inner)))} == {"root", "branch"}
     assert {node.name for node in filled.scalars(select(aliased(Node, inner)))} == {"leaf", "branch", "tip"}
 
 
@@ -330,7 +367,8 @@ def test_an_alias_of_an_alias_has_the_rows_of_that(filled: Session, kind: str) -
     for alias in (first, second, aliased(first, name="named"), aliased(second), aliased(first, flat=True)):
         assert filled.scalars(select(alias.title).order_by(alias.title)).all() == expected
         assert len(filled.scalars(select(alias)).all()) == len(expected)
-        names = select(alias.title, User.name).join(alias.author).order_by(alias.title)
+        writer = aliased(User)
+        names = select(alias.title, writer.name).join(alias.author.of_type(writer)).order_by(alias.title)
         assert [name for _, name in filled.execute(names)][-2:] == ["ann", "bob"]
     pairs = select(first.title, func.count(second.id)).join(second, second.id != first.id).group_by(first.title)
     assert [tuple(row) for row in filled.execute(pairs.order_by(first.title))] == [
