@@ -65,7 +65,7 @@ class Select(WordedSelect[TP_co]):
         self._execution_options = NO_OPTIONS
         self.correlation: tuple[tuple[FromClause, ...], bool] | None = None
         self.joined_last = self.begins_at = None
-        self._stand_ins = ()
+        self._stand_ins = self.joined_entities = ()
         self._set_entities(entities)
 
     def _parts(self) -> tuple[Any, ...]:

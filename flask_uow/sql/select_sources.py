@@ -41,11 +41,12 @@ class SourcedSelect(SelectBase[TP_co]):
     :ivar distinct_clause: True for DISTINCT, the expressions of DISTINCT ON, or False.
     :ivar joined_last: the class or table that was joined last, which ``filter_by()`` is about.
     :ivar begins_at: the first class of ``select_from()``, which it is about before anything is joined; None where there is none.
+    :ivar joined_entities: the mapped classes that were joined.
     """
 
     __slots__ = (
         "_entity_criteria", "_entity_froms", "_stand_ins", "begins_at", "columns_clause", "distinct_clause", "entities", "given_froms",
-        "group_by_clauses", "having_clauses", "joined_last", "where_clauses",
+        "group_by_clauses", "having_clauses", "joined_entities", "joined_last", "where_clauses",
     )  # fmt: skip
     entities: tuple[Any, ...]
     columns_clause: tuple[ColumnElement[Any], ...]
@@ -58,6 +59,7 @@ class SourcedSelect(SelectBase[TP_co]):
     _entity_criteria: tuple[tuple[Any, tuple[Any, ...]], ...]
     _entity_froms: tuple[FromClause, ...]
     joined_last: Any
+    joined_entities: tuple[Any, ...]
     begins_at: Any
     # what stands for tables of classes that are selected from something else
     _stand_ins: tuple[StandIns, ...]
@@ -151,6 +153,11 @@ class SourcedSelect(SelectBase[TP_co]):
             elif isinstance(item, ColumnOperators) or members_of_bundle(item) is not None:
                 found.extend(node.source for operand in _operands(item) for node in sources_of(operand))
         return found
+
+    def all_sources(self) -> list[Any]:
+        """Return the mapped classes whose rows the statement reads, as far as it was told them as such: by items, FROM, joins and criteria."""
+        starts = [self.begins_at.__uow_entity__] if self.begins_at is not None else []
+        return [*self._sources(), *starts, *self.joined_entities, *(source for source, _ in self._entity_criteria)]
 
     def _restated(self, expressions: tuple[Any, ...], *beside: FromClause) -> tuple[Any, ...]:
         """Return expressions with what stands for the columns of tables here.
@@ -257,10 +264,13 @@ class SourcedSelect(SelectBase[TP_co]):
         """
         self.joined_last = target
         entity = getattr(target, "__uow_entity__", None)
-        if entity is not None and entity.stand_ins is not None:
+        if entity is None:
+            return
+        self.joined_entities = (*self.joined_entities, entity)
+        if entity.stand_ins is not None:
             self._note_stand_ins(entity)
             self._restate()
-        if keeps_all and entity is not None:
+        if keeps_all:
             self._leave_to_join(entity)
 
     def _leave_to_join(self, entity: MappedEntity) -> None:

@@ -76,13 +76,17 @@ class Attribute(ColumnOperators):
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         if obj is None:
             factory = self.property.comparator_factory
-            return self if factory is None else factory.around(self)
+            return self.read_from(owner) if factory is None else factory.around(self)
         state = obj.__dict__.get(STATE)
         if state is None or state.row_key is None:
             return self.empty(obj)
         if state.owner is None:
             return self.without_session(obj, state)
         return self.loader.load(obj, state)
+
+    def read_from(self, owner: type | None) -> Any:
+        """Return the attribute as a class, perhaps a subclass that has inherited it, shows it."""
+        return self
 
     def without_session(self, obj: MappedObject, state: InstanceState) -> Any:
         """Return the value for an object with a row that is in no Session.

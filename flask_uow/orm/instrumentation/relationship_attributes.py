@@ -5,6 +5,7 @@ Relationships keep both sides in step: what happens on one side is told to the o
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
@@ -46,6 +47,8 @@ class RelationshipAttribute(Attribute):
     listeners: Listeners | None = None
     # True where this side or the other has single_parent
     is_exclusive: bool = False
+    # the mapper of the subclass that it was read from, where that has inherited it
+    heir: Mapper | None = None
 
     def __init__(self, key: str, parent: Mapper, prop: RelationshipProperty) -> None:
         super().__init__(key, parent, prop)
@@ -57,6 +60,17 @@ class RelationshipAttribute(Attribute):
         return self.relationship.mapper
 
     entity = mapper
+
+    def read_from(self, owner: type | None) -> Any:
+        mapper = self.parent if owner is None else owner.__dict__.get("__mapper__")
+        if mapper is self.parent or mapper is None or self.heir is not None:
+            return self
+        # the same object each time: options and join targets are told apart by it
+        known = mapper.memo.get(self)
+        if known is None:
+            known = mapper.memo[self] = copy.copy(self)
+            known.parent = known.heir = mapper
+        return known
 
     def has_left(self, obj: MappedObject, item: MappedObject) -> bool:
         """Return True where the database has an object among those related to ``obj``, and it refers to another one by now.
@@ -286,19 +300,19 @@ class RelationshipAttribute(Attribute):
         )
 
     def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
-        return self.relationship.sql.comparison(op, other)
+        return self.relationship.sql.comparison(op, other, self.heir)
 
     def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where at least one related object fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, expect_list=True)
+        return self.relationship.sql.exists(criterion, values, True, self.heir)
 
     def has(self, criterion: ClauseElement | None = None, **values: Any) -> ColumnElement[bool]:
         """True where the related object exists and fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, expect_list=False)
+        return self.relationship.sql.exists(criterion, values, False, self.heir)
 
     def contains(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
-        return self.relationship.sql.contains(other)
+        return self.relationship.sql.contains(other, self.heir)
 
     def join_steps(
         self,
@@ -307,7 +321,7 @@ class RelationshipAttribute(Attribute):
         isouter: bool = False,
     ) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
-        return self.relationship.sql.join_steps(onclause, None, target, isouter=isouter)
+        return self.relationship.sql.join_steps(onclause, self.heir, target, isouter=isouter)
 
     def of_type(self, target: object) -> Any:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""

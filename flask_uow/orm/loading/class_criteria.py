@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.coercion import coerce_condition
 from flask_uow.sql.expressions import ColumnElement
-from flask_uow.sql.froms import collect_froms
+from flask_uow.sql.froms import collect_froms, is_among
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten
@@ -32,25 +32,42 @@ class ClassCriteria:
     """The option of :func:`with_loader_criteria`; immutable.
 
     :ivar conditions: by the mapper of each class that is meant.
+    :ivar alias: the alias that alone is meant, or None.
     """
 
-    def __init__(self, conditions: dict[Mapper, ColumnElement[bool]], include_aliases: bool, propagates: bool) -> None:
+    def __init__(
+        self,
+        conditions: dict[Mapper, ColumnElement[bool]],
+        include_aliases: bool,
+        propagates: bool,
+        alias: Entity | None = None,
+    ) -> None:
         self.conditions = conditions
+        self.alias = alias
         self.include_aliases = include_aliases
         self.propagates = propagates
 
     def collect(self, shape: Shape) -> bool:
         """Add the option to the shape of its statement; see :func:`~flask_uow.orm.loading.options.collect_options`."""
-        shape.key.append(("criteria", self.include_aliases, self.propagates, *self.conditions))
+        shape.key.append(("criteria", self.include_aliases, self.propagates, self.alias is None, *self.conditions))
         for condition in self.conditions.values():
             condition.collect_shape(shape)
         return True
+
+    def includes(self, entity: Entity) -> bool:
+        """Return True where an entity of the statement itself may be meant."""
+        is_class = entity is entity.mapper or getattr(entity, "is_plain", False)
+        return is_class or self.include_aliases or entity is self.alias
 
     def conditions_for(self, entity: Entity, is_lazy: bool = False) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions on an entity, said of it.
 
         :param is_lazy: True for a load at first access.
         """
+        if self.alias is not None:
+            if entity is self.alias:
+                yield from self.conditions.values()
+            return
         if is_lazy and not self.propagates:
             return
         for mapper, condition in self.conditions.items():
@@ -59,6 +76,12 @@ class ClassCriteria:
 
     def conditions_on(self, element: FromClause) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions on the rows of a table, or of an alias of one."""
+        if self.alias is not None:
+            if element is self.alias.selectable:
+                yield from self.conditions.values()
+            return
+        if isinstance(element, Alias) and not self.include_aliases:
+            return
         table = element.element if isinstance(element, Alias) else element
         for mapper, condition in self.conditions.items():
             # the table of a subclass without one of its own has other rows as well
@@ -78,7 +101,8 @@ def with_loader_criteria(
 ) -> ClassCriteria:
     """Select the objects of a class only where they fulfil criteria: in a statement, and in all that it loads, eagerly or at first access.
 
-    :param entity: a mapped class; or a base or mixin, mapped or not, of mapped classes.
+    :param entity: a mapped class; or a base or mixin, mapped or not, of mapped classes; or an alias of a class in the statement, which alone is
+        meant then.
     :param criteria: the condition; or a function that is called with each class and returns it, which a mixin needs.
     :param include_aliases: True for ``aliased()`` classes in the statement, too; aliases that loading makes always fulfil them.
     :param propagate_to_loaders: False to leave out what is loaded at first access.
@@ -95,10 +119,14 @@ def with_loader_criteria(
             f"with_loader_criteria() takes a mapped class, or a base of mapped classes, got {entity!r}. Map the class first."
         )
     if callable(criteria) and not hasattr(criteria, "__clause_element__"):
-        conditions = {mapper: coerce_condition(criteria(mapper.class_)) for mapper in mappers}
+        classes = [entity] if found is not None else [mapper.class_ for mapper in mappers]
+        conditions = {
+            mapper: coerce_condition(criteria(class_)) for mapper, class_ in zip(mappers, classes, strict=True)
+        }
     else:
         conditions = dict.fromkeys(mappers, coerce_condition(criteria))
-    return ClassCriteria(conditions, include_aliases, propagate_to_loaders)
+    alias = found if found is not None and found is not found.mapper and not found.is_plain else None
+    return ClassCriteria(conditions, include_aliases, propagate_to_loaders, alias)
 
 
 def _mapped_below(base: object) -> list[Mapper]:
@@ -137,6 +165,8 @@ class _Filtering:
         # tables that are selected as such, with all their rows
         self._tables: set[int] = set()
         self._subqueries: dict[int, FromClause] = {}
+        # the elements of FROM of the SELECTs around the present one
+        self._around: frozenset[int] = frozenset()
 
     def select(self, select: Select, is_outermost: bool = False) -> Select:
         """Return a SELECT with the conditions.
@@ -144,14 +174,20 @@ class _Filtering:
         :param is_outermost: False for one within another, whose conditions may be about rows of that.
         """
         # a SELECT within this one has entities of its own, and comes back here
-        outside, tables, subqueries = self._entities, self._tables, self._subqueries
+        outside, tables, subqueries, around = self._entities, self._tables, self._subqueries, self._around
+        elements = select.froms if is_outermost else self._own_froms(select)
+        self._around = around.union(id(part) for element in elements for part in element.from_objects())
         self._subqueries = {}
-        self._entities = {id(entity.selectable): entity for entity in select._sources()}
+        self._entities = {}
+        for entity in select.all_sources():
+            known = self._entities.setdefault(id(entity.selectable), entity)
+            # classes in one table: the rows are those of the subclass
+            if entity.mapper.isa(known.mapper):
+                self._entities[id(entity.selectable)] = entity
         self._tables = {id(item) for item in select.entities if isinstance(item, (Table, Alias))}
         made = select._clone()
         for name in (*_CLAUSES, "columns_clause"):
             setattr(made, name, tuple(rewritten(clause, self._within) for clause in getattr(select, name)))
-        elements = select.froms if is_outermost else collect_froms(select.explicit_froms, select.columns_clause)
         replaced: dict[int, FromClause] = {}
         conditions: list[ColumnElement[bool]] = []
         for element in elements:
@@ -161,8 +197,14 @@ class _Filtering:
             setattr(made, name, tuple(replaced.get(id(element), element) for element in getattr(select, name)))
         if self._subqueries:
             self._say_of_subqueries(made)
-        self._entities, self._tables, self._subqueries = outside, tables, subqueries
+        self._entities, self._tables, self._subqueries, self._around = outside, tables, subqueries, around
         return made.where(*conditions) if conditions else made
+
+    def _own_froms(self, select: Select) -> list[FromClause]:
+        """Return the elements of FROM of a SELECT within another: what only its conditions bring in is its own where that does not have it."""
+        named = collect_froms(select.explicit_froms, select.columns_clause)
+        others = [] if select.is_correlated else [f for f in select.froms if id(f) not in self._around]
+        return [*named, *(element for element in others if not is_among(element, named))]
 
     def _say_of_subqueries(self, made: Select) -> None:
         """Say of the subqueries in FROM that have got conditions what was said of those they stand for."""
@@ -210,8 +252,8 @@ class _Filtering:
         found: list[ColumnElement[bool]] = []
         for criteria in self._criteria:
             if entity is None:
-                if id(element) not in self._tables and (criteria.include_aliases or not isinstance(element, Alias)):
+                if id(element) not in self._tables:
                     found.extend(criteria.conditions_on(element))
-            elif criteria.include_aliases or entity is entity.mapper or getattr(entity, "is_plain", False):
+            elif criteria.includes(entity):
                 found.extend(criteria.conditions_for(entity))
         return element, found

@@ -162,7 +162,7 @@ class RelationshipSQL:
                 far = EntityView(named, alias_of(named.selectable), named.loaded_names)
                 conditions = [far.adapt(condition) for condition in conditions]
         conditions.extend(far.own_criteria)
-        select = Select((literal(1),)).select_from(far.selectable).standing_in_for(far)
+        select = Select((literal(1),)).select_from(far.selectable).standing_in_for(far).with_parts(begins_at=far)
         own = [far.selectable]
         secondary = prop.secondary
         if secondary is not None:
@@ -366,11 +366,11 @@ class RelationshipSQL:
 
     def of_type(self, attribute: RelationshipAttribute, target: object) -> ViewRelationship:
         """Return the relationship leading to an alias of its class."""
-        return ViewRelationship(attribute, None, target_of(self._property, target))
+        return ViewRelationship(attribute, attribute.heir, target_of(self._property, target))
 
     def with_criteria(self, attribute: RelationshipAttribute, criteria: Sequence[object]) -> ViewRelationship:
         """Return the relationship to those related objects that fulfil criteria, too."""
-        return ViewRelationship(attribute, None).and_(*criteria)
+        return ViewRelationship(attribute, attribute.heir).and_(*criteria)
 
     def within(self, attribute: RelationshipAttribute, sources: Sequence[Any], froms: Sequence[FromClause]) -> Any:
         """Return the relationship, or a view of it between what a statement is about; see :func:`ends_within`."""

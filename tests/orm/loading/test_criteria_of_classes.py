@@ -355,3 +355,88 @@ def test_mistakes_are_refused(session: Session) -> None:
         with_loader_criteria(int, True)
     with pytest.raises(ArgumentError, match=r"the join of the query says which objects are taken"):
         session.query(Author).join(Author.books).options(contains_eager(Author.books.and_(Book.pages > 1))).all()
+
+
+class Storage(DeclarativeBase):
+    pass
+
+
+class Shelf(Storage):
+    __tablename__ = "shelf"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    items: Mapped[list[Item]] = relationship(back_populates="shelf")
+    maps: Mapped[list[Chart]] = relationship(viewonly=True)
+
+
+class Item(Storage):
+    __tablename__ = "item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(default="item")
+    name: Mapped[str]
+    shelf_id: Mapped[int] = mapped_column(ForeignKey("shelf.id"))
+    shelf: Mapped[Shelf] = relationship(back_populates="items")
+    labels: Mapped[list[Label]] = relationship()
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "item"}
+
+
+class Chart(Item):
+    __mapper_args__ = {"polymorphic_identity": "chart"}
+
+
+class Label(Storage):
+    __tablename__ = "label"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+
+
+@pytest.fixture
+def shelves(engine: Engine) -> Iterator[Session]:
+    Storage.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Shelf(name="low", items=[Chart(name="old", labels=[Label()]), Item(name="map")]))
+        session.add(Shelf(name="high", items=[Chart(name="new", labels=[Label()])]))
+        session.flush()
+        yield session
+
+
+def names(session: Session, statement: Any) -> list[str]:
+    return sorted(session.scalars(statement))
+
+
+def test_a_class_in_the_table_of_its_base_has_criteria_wherever_its_rows_are_read(shelves: Session) -> None:
+    new = with_loader_criteria(Chart, Chart.name != "old")
+    shelf = select(Shelf.name).options(new)
+    for condition in (
+        Shelf.maps.any(),
+        Shelf.items.of_type(Chart).any(),
+        exists().where(Chart.shelf_id == Shelf.id),
+        exists(select(Chart.id).where(Chart.shelf_id == Shelf.id)),
+        Shelf.id.in_(select(Chart.shelf_id)),
+    ):
+        assert names(shelves, shelf.where(condition)) == ["high"]
+    assert names(shelves, shelf.join(Shelf.maps).join(Label, Label.item_id == Chart.id)) == ["high"]
+    # the base has other rows as well, and is not meant
+    assert names(shelves, shelf.where(Shelf.items.any())) == ["high", "low"]
+    assert names(shelves, shelf.where(~Shelf.maps.any())) == ["low"]
+
+
+def test_include_aliases_reaches_aliases_within_criteria(shelves: Session) -> None:
+    chart, shelf = aliased(Chart), aliased(Shelf)
+    new = with_loader_criteria(Chart, Chart.name != "old", include_aliases=True)
+    high = with_loader_criteria(Shelf, Shelf.name == "high", include_aliases=True)
+    assert names(shelves, select(Shelf.name).where(Shelf.items.of_type(chart).any()).options(new)) == ["high"]
+    assert names(shelves, select(Item.name).where(Item.shelf.of_type(shelf).has()).options(high)) == ["new"]
+    assert names(shelves, select(Item.name).where(exists().where(shelf.id == Item.shelf_id)).options(high)) == ["new"]
+    without = with_loader_criteria(Shelf, Shelf.name == "high")
+    assert len(names(shelves, select(Item.name).where(Item.shelf.of_type(shelf).has()).options(without))) == 3
+
+
+def test_criteria_may_be_about_one_alias(shelves: Session) -> None:
+    one, other = aliased(Shelf), aliased(Shelf)
+    pairs = select(one.name, other.name).where(one.id != other.id)
+    for criteria in (one.name == "low", lambda alias: alias.name == "low"):
+        option = with_loader_criteria(one, criteria)
+        assert shelves.execute(pairs.options(option)).all() == [("low", "high")]
+        assert shelves.scalars(select(one).options(option)).one().name == "low"
+        assert len(shelves.scalars(select(Shelf).options(option)).all()) == 2
