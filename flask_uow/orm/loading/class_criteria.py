@@ -202,7 +202,7 @@ class _Filtering:
 
     def _own_froms(self, select: Select) -> list[FromClause]:
         """Return the elements of FROM of a SELECT within another: what only its conditions bring in is its own where that does not have it."""
-        named = collect_froms(select.explicit_froms, select.columns_clause)
+        named = tuple(collect_froms(select.explicit_froms, select.columns_clause))
         others = [] if select.is_correlated else [f for f in select.froms if id(f) not in self._around]
         return [*named, *(element for element in others if not is_among(element, named))]
 

@@ -531,7 +531,8 @@ def ends_within(
         return bool((not isinstance(entity, EntityView) or entity.is_plain) and entity.mapper.isa(mapper))
 
     if start is start.mapper and not any(source is start for source in sources):
-        start = next((source for source in sources if stands_for(source, prop.parent)), start)
+        heir = next((source for source in sources if stands_for(source, prop.parent)), None)
+        start = heir if heir is not None else _stood_for(prop, start, sources)
     if target is None and not any(source is prop.mapper for source in sources):
         present = {id(part) for element in froms for part in element.from_objects()}
         for source in sources:
@@ -544,6 +545,20 @@ def ends_within(
             # the class itself is there already: the alias that the relationship leads to is joined alone
             target = prop.chosen
     return start, target
+
+
+def _stood_for(prop: RelationshipProperty, start: Entity, sources: Sequence[Any]) -> Entity:
+    """Return the view of a subclass in what stands for the tables of a base that is selected; the entity itself where nothing does."""
+    local = [column for column, _ in prop.condition.pairs]
+    for source in sources:
+        stand_ins = source.stand_ins
+        if stand_ins is None or not start.mapper.isa(source.mapper):
+            continue
+        if all(stand_ins.column(column) is not column for column in local):
+            view = EntityView(start.mapper, source.selectable, (), is_plain=True)
+            view.stand_ins = stand_ins
+            return view
+    return start
 
 
 def target_of(prop: RelationshipProperty, target: object) -> Any:

@@ -853,3 +853,36 @@ def test_a_deferred_expression_is_read_from_the_row_of_its_object(engine: Engine
     with Session(engine) as session:
         cats = session.query(Cat).filter(Cat.legs == 4).order_by(Cat.id).all()
         assert [getattr(cat, name) for cat in cats] == expected[:2]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__.strip("_"))
+def test_a_join_along_a_relationship_of_a_subclass_begins_at_what_stands_for_its_tables(
+    engine: Engine, source: Any
+) -> None:
+    fleet = Fleet(source)
+    trip = Table(
+        "trip", fleet.metadata, Column("tid", Integer, primary_key=True), Column("truck_vid", ForeignKey("truck.vid")),
+        Column("goal", String(9)),
+    )  # fmt: skip
+    Trip: Any = type("Trip", (_Made,), {})
+    mapper(Trip, trip, registry=fleet.registry)
+    fleet.Truck.__mapper__.add_property("trips", relationship(Trip, order_by=trip.c.tid))
+    fleet.metadata.create_all(engine)
+    with Session(engine) as session:
+        depot = fleet.Depot(town="Ulm")
+        first = fleet.Truck(plate="T1", load_kg=1, depot=depot, trips=[Trip(goal="Rom"), Trip(goal="Bonn")])
+        session.add_all([first, fleet.Truck(plate="T2", load_kg=2), fleet.Van(plate="V1", seats=2, depot=depot)])
+        session.flush()
+        Vehicle, trips = fleet.Vehicle, fleet.Truck.trips
+        other = aliased(Trip)
+        for query in (
+            session.query(Vehicle).join(trips).filter(Trip.goal == "Rom"),
+            session.query(Vehicle).join(trips.of_type(other)).filter(other.goal == "Rom"),
+            session.query(Vehicle).join(other, trips).filter(other.goal == "Rom"),
+            session.query(Vehicle).filter(trips.any(Trip.goal == "Rom")),
+        ):
+            assert [vehicle.plate for vehicle in query] == ["T1"]
+        without = session.query(Vehicle).outerjoin(trips).filter(Trip.tid.is_(None))
+        assert sorted(vehicle.plate for vehicle in without) == ["T2", "V1"]
+        goals = select(Trip.goal).select_from(fleet.Depot).join(fleet.Depot.vehicles).join(trips)
+        assert sorted(session.scalars(goals)) == ["Bonn", "Rom"]

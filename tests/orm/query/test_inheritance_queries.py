@@ -305,3 +305,22 @@ def test_a_join_from_a_subclass_joins_its_tables_to_the_base_that_is_there(famil
     assert session.execute(pairs).all() == [
         ("ann", "m1"), ("ann", "m2"), ("bob", None), ("cat", "m3"), ("eve", None), ("fay", None),
     ]  # fmt: skip
+
+
+def test_a_join_along_an_inherited_relationship_begins_at_the_subclass_that_names_it(family: Any) -> None:
+    f, session = family, family.session
+    with_machines = session.query(f.Machine.label).select_from(f.Company).join(f.Company.employees)
+    assert sorted(label for (label,) in with_machines.join(f.Engineer.machines)) == ["m1", "m2", "m3"]
+    if f.Employee.__mapper__.with_polymorphic is None:
+        # without the subclasses' tables in the statement, theirs are joined
+        assert [label for (label,) in with_machines.join(f.Senior.machines)] == ["m3"]
+        assert names(session.query(f.Employee).join(f.Senior.skills)) == ["bob"]
+        assert names(session.query(f.Employee).join(f.Senior.lead.of_type(aliased(f.Engineer)))) == ["bob", "cat"]
+    assert f.Senior.machines is f.Senior.machines
+    assert f.Senior.machines.class_ is f.Senior
+    assert f.Senior.machines.property is f.Engineer.machines.property
+    assert names(session.query(f.Senior).filter(f.Senior.machines.any())) == ["cat"]
+    assert names(session.query(f.Senior).filter(f.Senior.lead.has(f.Engineer.name == "ann"))) == ["bob"]
+    for option in (selectinload(f.Senior.machines), joinedload(f.Senior.machines)):
+        session.expunge_all()
+        assert all("machines" in vars(senior) for senior in session.query(f.Senior).options(option))
