@@ -55,6 +55,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     :ivar escapes_percent: True where a literal ``%`` is doubled in SQL text.
     :ivar exact_decimal_text: True where decimals are kept as text with the collation ``decimal``.
     :ivar supports_for_update: True where SELECT can lock rows.
+    :ivar triggers_follow_returning: True where RETURNING gives values as they were before triggers.
     :ivar is_server: True for a server, where transactions have settings of their own and tables are in schemas.
     :ivar lacks: the features that the server lacks; see :mod:`flask_uow.engine.dialects.lacking`.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
@@ -88,6 +89,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     escapes_percent: ClassVar[bool]
     exact_decimal_text: ClassVar[bool]
     supports_for_update: ClassVar[bool]
+    triggers_follow_returning: ClassVar[bool] = False
     is_server: ClassVar[bool]
     supports_two_phase: bool = False
     takes_lists: bool = False

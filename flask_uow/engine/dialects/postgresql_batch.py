@@ -38,7 +38,7 @@ _VALUES_PAGE = 500
 # -1 is for names without a length, which would cut; the category S is that of texts
 _REAL_TYPES = (
     "SELECT a.attname::text, format_type(a.atttypid, -1), t.typcategory::text FROM pg_catalog.pg_attribute a"
-    " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped"
+    " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = to_regclass(%s) AND NOT a.attisdropped"
 )
 
 # for each column, what its values are cast to; None where they are assigned as they are

@@ -57,6 +57,7 @@ class SQLiteDialect(Dialect[sqlite3.Connection, SQLiteCursor]):
     escapes_percent = False
     exact_decimal_text = True
     supports_for_update = False
+    triggers_follow_returning = True
     tells_rowid = True
     supports_alter = False
     supports_comments = False

@@ -161,7 +161,7 @@ def mapping_defaults(mapper: Mapper, columns: Mapping[str, Any]) -> dict[str, Ca
     discriminator, versioning = mapper.discriminator, mapper.versioning
     if discriminator is not None and discriminator in columns and mapper.polymorphic_identity is not None:
         found[discriminator] = lambda: mapper.polymorphic_identity
-    if versioning is not None:
+    if versioning is not None and not versioning.is_given:
         found[versioning.name] = lambda: versioning.next_version(None)
     return found
 

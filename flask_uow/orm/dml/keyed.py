@@ -155,10 +155,14 @@ class _Page:
                 next_version = self.versioning.next_version
                 key.append(part.columns[self.version])
                 key_values.append([row[self.version] for row in members])
-                columns.append(part.columns[self.version])
-                values.append([next_version(version) for version in key_values[-1]])
-                self.new_versions.update(zip(identities, values[-1], strict=True))
-            else:
+                if self.versioning.is_given:
+                    # written as it is where nothing else is, for the database to make another one of it
+                    columns, values = (columns, values) if own else ([part.columns[self.version]], [key_values[-1]])
+                else:
+                    columns.append(part.columns[self.version])
+                    values.append([next_version(version) for version in key_values[-1]])
+                    self.new_versions.update(zip(identities, values[-1], strict=True))
+            elif not self.versioning.is_given:
                 # the versions before were not given, so SQL counts
                 require_counting(self.mapper, self.called)
                 count_versions(self.connection, self.mapper, identities)

@@ -2,7 +2,7 @@
 
 A version that an UPDATE leaves as it was would let those who have loaded the row before overwrite what the UPDATE has written. So a statement of a
 class with a version column counts, unless it sets that column itself: ``SET version = version + 1``. A function that makes versions
-(``version_id_generator``) takes the version before, which a statement does not know.
+(``version_id_generator``) takes the version before, which a statement does not know. Versions that the database makes are its own affair.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def require_counting(mapper: Mapper, what: str) -> None:
     :raises InvalidRequestError: naming the version column.
     """
     versioning = mapper.versioning
-    if versioning is not None and not versioning.counts:
+    if versioning is not None and not versioning.counts and not versioning.is_given:
         raise InvalidRequestError(
             f"{what} of {mapper.class_.__name__} needs new versions, and its version_id_generator makes them of the versions before, which are not"
             f" known here. Give {versioning.name!r} a value."
@@ -51,7 +51,8 @@ def version_to_count(statement: Update, mapper: Mapper) -> Any:
 
     :raises InvalidRequestError: where a function makes the versions.
     """
-    if versioned_part(mapper) is None or not statement.has_values:
+    versioning = mapper.versioning
+    if versioned_part(mapper) is None or not statement.has_values or (versioning is not None and versioning.is_given):
         return None
     column = _version_column(statement, mapper)
     if any(other is column for other, _ in statement.set_pairs):
@@ -67,6 +68,8 @@ def counted_upsert(statement: Insert, mapper: Mapper) -> Insert:
     """
     conflict = statement.conflict
     if conflict is None or conflict.pairs is None or versioned_part(mapper) is None:
+        return statement
+    if mapper.versioning is not None and mapper.versioning.is_given:
         return statement
     column = _version_column(statement, mapper)
     if any(other is column for other, _ in conflict.pairs):

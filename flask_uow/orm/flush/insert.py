@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.settle import accounts_of, enter_inserted, level_of, refuse_known_keys
-from flask_uow.orm.flush.tables import TableInsert, require_stored, table_insert
+from flask_uow.orm.flush.tables import TableInsert, fetch_versions, require_stored, table_insert
 from flask_uow.orm.flush.work import by_mapper
 from flask_uow.orm.mapping.mapped_table import (
     MappedTable,
@@ -66,6 +66,10 @@ def insert_objects(session: Session, base: Mapper, objects: list[Any]) -> None:
         for parts in tables.values():
             _insert_into_table(session, connection, base, parts, _in_order(objects, parts))
     enter_inserted(session, base, objects)
+    for mapper, members in classes.items():
+        if mapper.versioning is not None and mapper.versioning.is_given:
+            unknown = [obj for obj in members if mapper.versioning.name not in obj.__dict__]
+            fetch_versions(connection, mapper, unknown)
 
 
 def prepare(mapper: Mapper, objects: list[Any]) -> None:
@@ -78,7 +82,7 @@ def prepare(mapper: Mapper, objects: list[Any]) -> None:
                 obj.__dict__[name] = identity
     elif name is not None and mapper.inherits is not None and mapper.column_attrs[name].is_stored:
         _require_identity(mapper, name, objects)
-    if mapper.versioning is not None:
+    if mapper.versioning is not None and not mapper.versioning.is_given:
         for obj in objects:
             obj.__dict__[mapper.versioning.name] = mapper.versioning.next_version(None)
     if mapper.composites:
@@ -221,9 +225,16 @@ def _insert_batch(session: Session, connection: Connection, insert: TableInsert,
         if part.unmapped_defaults:
             columns = [*columns]
             part.add_unmapped_defaults(columns, values, len(dicts))
-        if insert.fetched:
-            level_of(session).filled.extend((name, dicts, ()) for name in insert.fetched)
-            keys = _insert_and_fetch(connection, part, columns, values, generated, insert.fetched, dicts)
+        fetched = insert.fetched
+        if fetched:
+            level_of(session).filled.extend((name, dicts, ()) for name in fetched)
+            if insert.by_triggers and connection.dialect.triggers_follow_returning:
+                fetched = [name for name in fetched if name not in insert.by_triggers]
+                for name in insert.by_triggers:
+                    for d in dicts:
+                        d.pop(name, None)
+        if fetched:
+            keys = _insert_and_fetch(connection, part, columns, values, generated, fetched, dicts)
         elif not columns:
             keys = batch.insert_defaults(connection, part.table, len(objects), generated_key=generated)
         else:

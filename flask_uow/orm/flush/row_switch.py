@@ -80,7 +80,7 @@ def switch_rows(session: Session, base: Mapper, objects: list[Any], replaced: li
         for obj in members:
             _take_over(mapper, obj, old_of[id(obj)])
             for part in mapper.stored:
-                update = TableUpdate.of(mapper, part, _set_all(part, obj), [])
+                update = TableUpdate.of(mapper, part, _set_all(mapper, part, obj), [])
                 if update is not None:
                     update_batch(session, mapper, update, [obj])
     enter_inserted(session, base, objects)
@@ -96,7 +96,7 @@ def _take_over(mapper: Mapper, obj: MappedObject, old: MappedObject) -> None:
         state.changes = {name: old.__dict__.get(name) if version is NO_VALUE else version}
 
 
-def _set_all(part: MappedTable, obj: MappedObject) -> tuple[str, ...]:
+def _set_all(mapper: Mapper, part: MappedTable, obj: MappedObject) -> tuple[str, ...]:
     """Give a value to each attribute that a row of its own would have one of; return those that are not the key."""
     values = obj.__dict__
     for own, source in part.copied:
@@ -105,7 +105,10 @@ def _set_all(part: MappedTable, obj: MappedObject) -> tuple[str, ...]:
         if name not in values:
             values[name] = default.value(values)
     names = []
+    versioning = mapper.versioning
     for name, column in part.columns.items():
+        if versioning is not None and versioning.is_given and name == versioning.name and name not in values:
+            continue
         given = column.server_default
         if column in part.key or isinstance(given, Computed):
             continue

@@ -151,7 +151,9 @@ class UpdateRows(Step):
                 if own:
                     own += [name for name, _ in part.onupdate if name not in own]
                 if versioning is not None and versioning.name in part.columns and versioning.name not in own:
-                    own.append(versioning.name)
+                    # the database makes a new version of whatever is written
+                    if not (own and versioning.is_given):
+                        own.append(versioning.name)
                 if own:
                     key = (part.table, tuple(part.columns[name].name for name in own))
                     counts[key] = counts.get(key, 0) + 1

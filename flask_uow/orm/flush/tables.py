@@ -4,14 +4,19 @@ it did not find.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
+from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import MappedTable
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import NO_VALUE, STATE
+from flask_uow.sql.select import Select
+from flask_uow.sql.sequences import FetchedValue
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
@@ -25,12 +30,14 @@ __all__ = [
     "TableInsert",
     "TableUpdate",
     "class_update",
+    "fetch_versions",
     "follows_by_itself",
     "has_null",
     "not_among",
     "require_stored",
     "stale_rows",
     "stored_keys",
+    "take_versions",
     "table_insert",
     "versioned_key",
 ]
@@ -50,6 +57,7 @@ class TableInsert:
     :ivar integers: the places of integers among them.
     :ivar generated: the column of the key that the database makes, None where the key is given.
     :ivar fetched: other attributes that the database gives values.
+    :ivar by_triggers: those of them that a trigger may make.
     :ivar may_be_known: True where the keys may be those of objects that the Session has.
     """
 
@@ -59,6 +67,7 @@ class TableInsert:
     integers: list[int]
     generated: Column[Any] | None
     fetched: list[str]
+    by_triggers: list[str]
     may_be_known: bool
 
 
@@ -72,9 +81,12 @@ def table_insert(base: Mapper, part: MappedTable, names: tuple[str, ...]) -> Tab
         columns, made = part.columns, part.generated
         generated = columns[made] if made is not None and made not in names else None
         fetched = [name for name in part.optional if name not in names and name != made]
+        by_triggers = [name for name in fetched if type(columns[name].server_default) is FetchedValue]
         may_be_known = generated is None and part.table is base.stored[0].table
         written, integers = [columns[name] for name in names], part.integer_positions(names)
-        found = known[part, names] = TableInsert(part, names, written, integers, generated, fetched, may_be_known)
+        found = known[part, names] = TableInsert(
+            part, names, written, integers, generated, fetched, by_triggers, may_be_known
+        )
     return found
 
 
@@ -83,7 +95,7 @@ class TableUpdate:
     """The UPDATE of some attributes of a class in one of its tables: everything that is the same for all objects.
 
     :ivar part: the table.
-    :ivar names: the attributes that are written, the version last.
+    :ivar names: the attributes that are written, the version last (as it is, where it is the database that makes a new one of that).
     :ivar columns: their columns.
     :ivar integers: the places of integers among them.
     :ivar key: the columns of the WHERE clause: the key, and then the version.
@@ -125,7 +137,8 @@ class TableUpdate:
             if not names:
                 return None
         else:
-            names = (*(name for name in names if name != versioning.name), versioning.name)
+            is_kept = versioning.is_given and bool(names) and versioning.name not in names
+            names = (*(name for name in names if name != versioning.name), *(() if is_kept else (versioning.name,)))
         columns = part.columns
         return cls(
             part,
@@ -136,7 +149,13 @@ class TableUpdate:
             onupdate,
             versioning,
             has_new_keys,
-            [name for name, column in columns.items() if column.server_onupdate is not None and name not in names],
+            [
+                name
+                for name, column in columns.items()
+                if column.server_onupdate is not None
+                and name not in names
+                and (versioning is None or name != versioning.name)
+            ],
             mapper.computed_names,
         )
 
@@ -254,3 +273,50 @@ def not_among(connection: Connection, part: MappedTable, objects: list[Any], key
         return tuple(identity[position] for position in part.positions)
 
     return [obj for obj in objects if key_of(obj) not in found]
+
+
+def take_versions(
+    connection: Connection, mapper: Mapper, part: MappedTable, objects: list[Any], rows: list[tuple[Any, ...]]
+) -> None:
+    """Give objects the versions that their rows have, as the database has made them.
+
+    :param rows: the driver's values of the key and the version. An object that they do not have loads its version at the next access.
+    """
+    versioning = mapper.versioning
+    assert versioning is not None
+    name = versioning.name
+    processors = [connection.dialect.result_processor(c.type) for c in (*part.key, part.columns[name])]
+    values = (tuple(p(v) if p is not None else v for p, v in zip(processors, row, strict=True)) for row in rows)
+    versions = {row[:-1]: row[-1] for row in values}
+    _set_versions(mapper, part, objects, versions)
+
+
+def _set_versions(mapper: Mapper, part: MappedTable, objects: list[Any], versions: Mapping[Any, Any]) -> None:
+    assert mapper.versioning is not None
+    name = mapper.versioning.name
+    for obj in objects:
+        version = versions.get(_present_key(mapper, part, obj), NO_VALUE)
+        if version is NO_VALUE:
+            obj.__dict__.pop(name, None)
+        else:
+            obj.__dict__[name] = version
+
+
+def _present_key(mapper: Mapper, part: MappedTable, obj: MappedObject) -> tuple[Any, ...]:
+    """Return the key that a row has by now, while that of the object may have changed and be entered later."""
+    values, names = obj.__dict__, mapper.primary_key_names
+    identity = identity_values(values[STATE].row_key)
+    return tuple([values.get(names[position], identity[position]) for position in part.positions])
+
+
+def fetch_versions(connection: Connection, mapper: Mapper, objects: list[Any]) -> None:
+    """Read the versions of rows that were just written, where the statement could not return them."""
+    versioning = mapper.versioning
+    part = next((p for p in mapper.stored if versioning is not None and versioning.name in p.columns), None)
+    if part is None or not objects or versioning is None:
+        return
+    for start in range(0, len(objects), BATCH_SIZE):
+        page = objects[start : start + BATCH_SIZE]
+        keys = [_present_key(mapper, part, obj) for obj in page]
+        select = Select((*part.key, part.columns[versioning.name])).where(keys_condition(part.key, keys))
+        _set_versions(mapper, part, page, {tuple(row[:-1]): row[-1] for row in connection.execute(select)})

@@ -13,11 +13,13 @@ from flask_uow.orm.flush.settle import move_identity
 from flask_uow.orm.flush.tables import (
     TableUpdate,
     class_update,
+    fetch_versions,
     has_null,
     not_among,
     require_stored,
     stale_rows,
     stored_keys,
+    take_versions,
     versioned_key,
 )
 from flask_uow.orm.flush.unique_order import in_turns
@@ -181,15 +183,16 @@ def update_batch(session: Session, mapper: Mapper, update: TableUpdate, objects:
     """
     connection = session.connection_for(mapper)
     part, names, key, versioning = update.part, update.names, update.key, update.versioning
+    # before a default takes the place of a version
+    keys = stored_keys(part, versioning, objects)
     for name, default in update.onupdate:
         for obj in objects:
             obj.__dict__[name] = default.value(obj.__dict__)
-    keys = stored_keys(part, versioning, objects)
     if update.has_new_keys:
         for number, position in enumerate(part.positions):
             name = mapper.primary_key_names[position]
             keys[number] = [obj.__dict__.get(name, old) for obj, old in zip(objects, keys[number], strict=True)]
-    if versioning is not None:
+    if versioning is not None and not versioning.is_given:
         # the last column that tells the rows is the version which was loaded
         for obj, version in zip(objects, keys[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
@@ -206,12 +209,19 @@ def update_batch(session: Session, mapper: Mapper, update: TableUpdate, objects:
     if have_expressions(kinds) or has_null(keys):
         for number, obj in enumerate(objects):
             _update_one(connection, part, names, obj, key, [column[number] for column in keys])
+        if versioning is not None and versioning.is_given:
+            fetch_versions(connection, mapper, objects)
     # the keys that come back tell which rows somebody else has changed
     elif versioning is not None:
-        rows = batch.update_returning(connection, part.table, key, keys, columns, values, part.key)
+        returned = [*part.key, part.columns[versioning.name]] if versioning.is_given else part.key
+        rows = batch.update_returning(connection, part.table, key, keys, columns, values, returned)
         if len(rows) != len(objects):
-            gone = not_among(connection, part, objects, rows)
+            gone = not_among(connection, part, objects, [row[: len(part.key)] for row in rows])
             raise stale_rows(part, "UPDATE of", objects, gone, len(rows))
+        if versioning.by_trigger and connection.dialect.triggers_follow_returning:
+            fetch_versions(connection, mapper, objects)
+        elif versioning.is_given:
+            take_versions(connection, mapper, part, objects, rows)
     else:
         found = batch.update(connection, part.table, key, keys, columns, values)
         if found != len(objects):

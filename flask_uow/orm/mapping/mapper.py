@@ -98,7 +98,7 @@ class Mapper(InspectedMapper):
         column_prefix: str | None = None,
         order_by: object = None,
         version_id_col: object = None,
-        version_id_generator: Callable[[Any], Any] | None = None,
+        version_id_generator: Callable[[Any], Any] | bool | None = None,
         passive_updates: bool | None = None,
         passive_deletes: bool = False,
         confirm_deleted_rows: bool | None = None,

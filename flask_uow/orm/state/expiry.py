@@ -182,7 +182,8 @@ def expire_changed(obj: MappedObject, names: Iterable[str]) -> None:
         made = (
             n for n, prop in mapper.column_attrs.items() if getattr(prop.column, "server_onupdate", None) is not None
         )
-        following = mapper.memo["changed by every UPDATE"] = [*mapper.computed_names, *made]
+        version = [mapper.versioning.name] if mapper.versioning is not None and mapper.versioning.is_given else []
+        following = mapper.memo["changed by every UPDATE"] = [*mapper.computed_names, *made, *version]
     changed = {name for name in names if name in mapper.column_attrs}
     led_by = [
         prop.key
