@@ -66,6 +66,7 @@ __all__ = [
     "NoReferencedColumnError",
     "NoReferencedTableError",
     "NoResultFound",
+    "NoSuchColumnError",
     "NoSuchTableError",
     "NotSupportedError",
     "OperationalError",
@@ -126,6 +127,13 @@ class NoResultFound(InvalidRequestError):
 
 class MultipleResultsFound(InvalidRequestError):
     """Exactly one row was asked for, and there were several."""
+
+
+class NoSuchColumnError(InvalidRequestError, KeyError):
+    """A row has no column of that name, or not the column that was meant."""
+
+    # that of KeyError shows the text in quotes
+    __str__ = InvalidRequestError.__str__
 
 
 class NoSuchTableError(InvalidRequestError):

@@ -59,8 +59,7 @@ class Connection(EndingConnection):
     def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
         super().__init__(engine)
         self._savepoints = 0
-        self._blocks = []
-        self.is_in_block = False
+        self.blocks = []
         self.begins_implicitly = True
         self._options = engine.options
         # the attributes before: a connection that the pool gives nothing is finalized all the same, and asks for them

@@ -24,23 +24,19 @@ __all__ = ["EndingConnection"]
 class EndingConnection(SendingConnection):
     """A connection whose transactions come to their end.
 
-    :ivar is_in_block: True within the ``with`` block of a transaction.
+    :ivar blocks: the transactions whose ``with`` blocks are running, the innermost last.
     """
 
-    __slots__ = ("_blocks", "is_in_block")
-    # the transactions whose with blocks are running, the innermost last
-    _blocks: list[Transaction]
-    is_in_block: bool
+    __slots__ = ("blocks",)
+    blocks: list[Transaction]
 
     def enter_block(self, transaction: Transaction) -> None:
         """Note that the with block of a transaction begins."""
-        self._blocks.append(transaction)
-        self.is_in_block = True
+        self.blocks.append(transaction)
 
     def leave_block(self, transaction: Transaction) -> None:
         """Note that the with block of a transaction ends."""
-        self._blocks.remove(transaction)
-        self.is_in_block = bool(self._blocks)
+        self.blocks.remove(transaction)
         self._look_at_block()
 
     @contextmanager
@@ -56,7 +52,7 @@ class EndingConnection(SendingConnection):
     def _look_at_block(self) -> None:
         """Refuse statements where the transaction of the innermost with block has ended, and take them where it has not."""
         gate = self._gate
-        is_over = self.is_in_block and not self._blocks[-1].is_active
+        is_over = bool(self.blocks) and not self.blocks[-1].is_active
         if isinstance(gate, BlockOver):
             if not is_over:
                 self._gate = gate.behind

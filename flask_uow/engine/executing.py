@@ -81,10 +81,10 @@ def execute_statement(
     size = _page_size(connection, statement)
     # pages are fetched when they are asked for, and a statement that writes is to have written when execute() returns
     if size is not None and compiled.returns_rows and statement.is_query:
-        return stream_result(connection, compiled, compiled.parameters(values, one), size)
+        return stream_result(connection, compiled, compiled.parameters(values, one), size, statement)
     cursor = connection.cursor_execute(compiled.sql, compiled.parameters(values, one), write=compiled.is_write)
     keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None
-    return connection.read_result(compiled, cursor, keys)
+    return connection.read_result(compiled, cursor, keys, statement)
 
 
 def with_options(statement: object, options: Mapping[str, Any]) -> Any:

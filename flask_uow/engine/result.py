@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.inserted import InsertedKeys
-from flask_uow.engine.names import ColumnChoice, ResultKeys, names_of
+from flask_uow.engine.names import ColumnChoice, ColumnNames, ResultKeys, names_of
 from flask_uow.engine.rows import Row, RowMaker, RowMapping, picker, position_of, row_class, row_maker
 from flask_uow.exc import (
     ArgumentError,
@@ -28,7 +28,16 @@ from flask_uow.exc import (
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.typed import TP_co, V
 
-__all__ = ["FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarResult", "read_cursor", "result_maker"]
+__all__ = [
+    "FetchedResult",
+    "FrozenResult",
+    "MappingResult",
+    "Result",
+    "ScalarResult",
+    "made_for",
+    "read_cursor",
+    "result_maker",
+]
 
 T = TypeVar("T")
 
@@ -432,10 +441,17 @@ class FrozenResult(Generic[TP_co]):
         return Result(list(self._rows), self._names, self._rowcount, self._lastrowid)
 
 
-def read_cursor(compiled: Compiled, cursor: DBAPICursor, dialect: Dialect, keys: InsertedKeys | None = None) -> Result:
+def read_cursor(
+    compiled: Compiled,
+    cursor: DBAPICursor,
+    dialect: Dialect,
+    keys: InsertedKeys | None = None,
+    statement: object = None,
+) -> Result:
     """Return the result of a statement that was just executed, its rows fetched.
 
     :param keys: what is known of the keys of inserted rows.
+    :param statement: the one that was executed, which ``compiled`` may be of an equal one of.
     """
     description = cursor.description
     if description is None:
@@ -449,6 +465,8 @@ def read_cursor(compiled: Compiled, cursor: DBAPICursor, dialect: Dialect, keys:
         if compiled.columns and not has_text(compiled):
             memo[Result] = maker
     names, make_rows = maker
+    if type(names) is ColumnNames and not names.is_fixed:
+        names, make_rows = made_for(names, make_rows, statement)
     # from the cursor one by one, so that the driver's tuples are not kept beside ours: a third faster than fetchall()
     rows = make_rows(cursor)
     # sqlite3 does not count the rows of a query
@@ -499,7 +517,21 @@ def _is_several(element: Any) -> bool:
 
 def compiled_names(compiled: Compiled) -> tuple[str, ...]:
     """Return the names of the columns of a statement that has them."""
-    return names_of([column.name for column in compiled.columns], [column.element for column in compiled.columns])
+    names: tuple[str, ...] | None = compiled.memo.get("names")
+    if names is None:
+        columns = compiled.columns
+        names = names_of([column.name for column in columns], [column.element for column in columns])
+        compiled.memo["names"] = names
+    return names
+
+
+def made_for(names: ColumnNames, make: RowMaker, statement: object) -> tuple[ColumnNames, RowMaker]:
+    """Return the names of a statement, and what makes its rows, of those of an equal one; see :meth:`ColumnNames.of_statement`."""
+    own = names.of_statement(getattr(statement, "entities", ()), whole=False)
+    if own is names:
+        return names, make
+    cls = row_class(own)
+    return own, lambda rows: [cls(row) for row in make(rows)]
 
 
 def _maker_by_name(

@@ -286,9 +286,11 @@ class _SavepointConnection(Connection):
         with self._sending(sql, write):
             return super().run_many(sql, list_of_params, write=write)
 
-    def read_result(self, compiled: Compiled, cursor: DBAPICursor, keys: InsertedKeys | None = None) -> Result:
+    def read_result(
+        self, compiled: Compiled, cursor: DBAPICursor, keys: InsertedKeys | None = None, statement: object = None
+    ) -> Result:
         with self._outer.lock:
-            return super().read_result(compiled, cursor, keys)
+            return super().read_result(compiled, cursor, keys, statement)
 
     def new_cursor(self) -> Any:
         with self._outer.lock:

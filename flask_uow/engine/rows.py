@@ -13,8 +13,8 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeAlias
 
-from flask_uow.engine.names import ColumnChoice, TwinNames, has_name, name_of
-from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.engine.names import ColumnChoice, ColumnNames, has_name, name_of
+from flask_uow.exc import ArgumentError, InvalidRequestError, NoSuchColumnError, did_you_mean
 from flask_uow.sql.stored_values import StoredValueError, column_label, of_some_column
 from flask_uow.sql.typed import TP_co, Ts
 
@@ -109,24 +109,24 @@ class RowMapping(Mapping[str, Any]):
         row = self.row
         fields = row._fields
         name = column if isinstance(column, str) else name_of(column)
-        if type(fields) is TwinNames and not isinstance(column, str):
+        if type(fields) is ColumnNames and not isinstance(column, str):
             positions = fields.positions_of(column, name)
             if len(positions) == 1:
                 return row[positions[0]]
             if positions:
                 raise InvalidRequestError(_ambiguous(str(name)))
+            if name is not None and name in fields:
+                raise NoSuchColumnError(_not_selected(column, name, fields))
         count = fields.count(name) if name is not None else 0
         if count == 1:
             return row[row._fields.index(name)]
         if count:
             raise InvalidRequestError(_ambiguous(str(name)))
         hint = did_you_mean(str(name), row._fields)
-        raise KeyError(f"{name or column!r}; the row has the columns {', '.join(row._fields)}.{hint}")
+        raise NoSuchColumnError(f"{name or column!r}; the row has the columns {', '.join(row._fields)}.{hint}")
 
     def __contains__(self, column: object) -> bool:
-        return has_name(self.row._fields, column) or (
-            type(self.row._fields) is TwinNames and bool(self.row._fields.positions_of(column, name_of(column)))
-        )
+        return has_name(self.row._fields, column)
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(self.row._fields))
@@ -158,7 +158,7 @@ def position_of(names: tuple[str, ...], column: ColumnChoice, called: str) -> in
         raise ArgumentError(
             f"{called} takes names and positions, and columns that were selected; got {column!r}. Pass the column's name in the result."
         )
-    if type(names) is TwinNames and not isinstance(column, str):
+    if type(names) is ColumnNames and not isinstance(column, str):
         positions = names.positions_of(column, name)
         if len(positions) == 1:
             return positions[0]
@@ -166,13 +166,15 @@ def position_of(names: tuple[str, ...], column: ColumnChoice, called: str) -> in
             raise InvalidRequestError(
                 f"the result has several columns {name!r}, and one was expected. Pass a position, or label the columns."
             )
+        if name in names:
+            raise NoSuchColumnError(_not_selected(column, name, names))
     if names.count(name) == 1:
         return names.index(name)
     if name in names:
         raise InvalidRequestError(
             f"the result has several columns {name!r}, and one was expected. Pass a position, or label the columns."
         )
-    raise InvalidRequestError(
+    raise NoSuchColumnError(
         f"the result has no column {name!r}; its columns are {', '.join(names)}."
         f"{did_you_mean(name, names)} Pass one of them, or a position."
     )
@@ -192,15 +194,15 @@ def picker(
         )
     positions = tuple(position_of(names, column, "columns()") for column in columns)
     chosen = tuple(names[position] for position in positions)
-    if type(names) is TwinNames:
-        chosen = TwinNames.of(chosen, [names.elements[position] for position in positions])
+    if type(names) is ColumnNames:
+        chosen = names.chosen(positions)
     make = row_class(chosen)
     return chosen, lambda row: make([row[position] for position in positions])
 
 
 def row_class(names: tuple[str, ...]) -> type[Row]:
     """Return the class of rows with these column names."""
-    if type(names) is not TwinNames:
+    if type(names) is not ColumnNames:
         return _row_class(names)
     # equal to the names of other columns, which are not to be taken for these
     if names.row_class is None:
@@ -272,6 +274,13 @@ def row_maker(
 
 def _refuse_ambiguous(name: str, row: Row) -> NoReturn:
     raise InvalidRequestError(_ambiguous(name))
+
+
+def _not_selected(column: object, name: str, names: Sequence[str]) -> str:
+    return (
+        f"{column}: this column was not selected; the column {name!r} of the rows, which are {', '.join(names)}, is another one's. Select it, or"
+        " pass the name."
+    )
 
 
 def _ambiguous(name: str) -> str:

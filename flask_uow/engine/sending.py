@@ -258,13 +258,20 @@ class SendingConnection:
 
     # -- results, for what executes statements
 
-    def read_result(self, compiled: Compiled, cursor: DBAPICursor, keys: InsertedKeys | None = None) -> Result:
+    def read_result(
+        self,
+        compiled: Compiled,
+        cursor: DBAPICursor,
+        keys: InsertedKeys | None = None,
+        statement: object = None,
+    ) -> Result:
         """Return the result of a statement that was sent over a cursor.
 
         :param keys: what is known of the keys of inserted rows.
+        :param statement: the one that was executed, which ``compiled`` may be of an equal one of.
         """
         try:
-            return read_cursor(compiled, cursor, self.dialect, keys)
+            return read_cursor(compiled, cursor, self.dialect, keys, statement)
         except self.dialect.errors as error:
             self._fail(error, compiled.sql, ())
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from flask_uow.engine.names import ColumnChoice, ResultKeys
+from flask_uow.engine.names import ColumnChoice, ColumnNames, ResultKeys
 from flask_uow.engine.result import (
     FrozenResult,
     check_part_size,
     compiled_names,
     has_text,
+    made_for,
     mapping_key,
     only_new,
     only_one,
@@ -322,17 +323,26 @@ def _close(pages: Iterator[Any]) -> None:
         close()
 
 
-def stream_result(connection: Connection, compiled: Compiled, parameters: Any, size: int) -> StreamedRowResult[Row]:
+def stream_result(
+    connection: Connection,
+    compiled: Compiled,
+    parameters: Any,
+    size: int,
+    statement: object = None,
+) -> StreamedRowResult[Row]:
     """Execute a query, and return its rows, fetched page by page.
 
     :param parameters: the driver's.
     :param size: rows in each page.
+    :param statement: the one that was executed, which ``compiled`` may be of an equal one of.
     """
     described: list[Description] = []
     fetched = connection.stream(compiled.sql, parameters, size, write=compiled.is_write, describe=described.append)
     if compiled.columns and not has_text(compiled):
         names = compiled_names(compiled)
         pages, make = fetched, rows_of(compiled, names, connection.dialect)
+        if type(names) is ColumnNames and not names.is_fixed:
+            names, make = made_for(names, make, statement)
     else:
         # the columns of SQL text are known once it was executed
         pages = _chained(next(fetched, []), fetched)

@@ -49,7 +49,7 @@ class Transaction:
         """
         if not self.is_active:
             raise self._ended("commit")
-        if self.connection.is_in_block:
+        if self.connection.blocks:
             with self.connection.ending_in_block():
                 self._commit()
         else:
@@ -59,7 +59,7 @@ class Transaction:
         """Roll back, savepoints inside included; nothing happens when the transaction has ended already."""
         if not self.is_active:
             return
-        if self.connection.is_in_block:
+        if self.connection.blocks:
             with self.connection.ending_in_block():
                 self._rollback()
         else:

@@ -195,7 +195,7 @@ class Column(ColumnElement[T], Generic[T]):
 
     __slots__ = (
         "_name", "_sequence", "_type", "args", "autoincrement", "checks", "comment", "default", "doc", "foreign_keys", "identity", "index", "info", "key",
-        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "system", "table", "unique", "waiting", "__weakref__",
+        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "system", "table", "unique", "waiting",
     )  # fmt: skip
     __visit_name__ = "column"
 

@@ -63,7 +63,8 @@ class ClauseElement:
     Subclasses give ``__visit_name__`` (the compiler calls ``visit_<name>``) and :meth:`_parts`.
     """
 
-    __slots__: tuple[str, ...] = ()
+    # a result knows what it was selected by, and does not keep it
+    __slots__: tuple[str, ...] = ("__weakref__",)
     __visit_name__: ClassVar[str] = "clause"
     # True for constructs of an application's own, whose parts are the attributes of the object
     has_attributes: ClassVar[bool] = False

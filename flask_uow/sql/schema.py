@@ -73,7 +73,7 @@ class Table(FromClause):
     __slots__ = (
         "_c", "comment", "constraints", "depends_on", "dialect_options",
         "fullname", "indexes", "info", "metadata", "name", "prefixes", "primary_key", "revision", "schema",
-        "sqlite_autoincrement", "__weakref__",
+        "sqlite_autoincrement",
     )  # fmt: skip
     __visit_name__ = "table"
 

@@ -199,6 +199,7 @@ class VocabularyTypes:
         self.NoReferencedColumnError = flask_uow.NoReferencedColumnError
         self.NoReferencedTableError = flask_uow.NoReferencedTableError
         self.NoResultFound = flask_uow.NoResultFound
+        self.NoSuchColumnError = flask_uow.NoSuchColumnError
         self.NoSuchTableError = flask_uow.NoSuchTableError
         self.NotSupportedError = flask_uow.NotSupportedError
         self.Null = flask_uow.Null

@@ -7,11 +7,12 @@ import datetime as dt
 import gc
 import pickle
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from flask_uow.engine import Connection, Engine, Result
+from flask_uow.engine import Connection, Engine, Result, Row
 from flask_uow.engine.rows import row_class
 from flask_uow.exc import (
     ArgumentError,
@@ -19,14 +20,18 @@ from flask_uow.exc import (
     InvalidRequestError,
     MultipleResultsFound,
     NoResultFound,
+    NoSuchColumnError,
     ResourceClosedError,
 )
 from flask_uow.orm import exc as orm_exc
 from flask_uow.sql import (
     Column,
+    ColumnElement,
     Date,
+    FromClause,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     column,
@@ -37,6 +42,7 @@ from flask_uow.sql import (
     text,
     union_all,
 )
+from flask_uow.sql.nodes import Executable
 from tests.statements import StatementLog
 
 THREE = "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, 'c' ORDER BY 1"
@@ -507,12 +513,110 @@ def test_columns_that_are_called_alike_are_told_apart_by_the_column_itself(engin
             assert twice._mapping[other.c.id] == 1
             with pytest.raises(InvalidRequestError, match="several columns 'id'"):
                 _ = twice._mapping[author.c.id]
-        # of two aliases without a name nobody knows in a statement that was compiled for others
+
+
+@pytest.mark.parametrize("options", [{}, {"yield_per": 1}])
+def test_aliases_without_a_name_are_told_apart_in_each_statement(engine: Engine, options: dict[str, int]) -> None:
+    author = Table("author", MetaData(), Column("id", Integer, primary_key=True), Column("name", String))
+    author.create(engine)
+    with engine.begin() as connection:
+        connection.execute(author.insert(), [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}])
+
+        def found(statement: Select) -> Row:
+            return connection.execute(statement, execution_options=options).one()
+
+        # made anew each time, of one text: the compiled form of the first is used again
+        made: list[Callable[[], FromClause]] = [
+            lambda: author.alias(),
+            lambda: select(author).subquery(),
+            lambda: select(author).cte(),
+        ]
+        for make in made:
+            rows = []
+            for _ in range(3):
+                one, two = make(), make()
+                row = found(select(two.c.id, one.c.name, one.c.id).where(one.c.id == 1, two.c.id == 2))
+                rows.append((row, one, two))
+            for row, one, two in rows:
+                assert (row._mapping[one.c.id], row._mapping[two.c.id], row._mapping[one.c.name]) == (1, 2, "Ann")
+                with pytest.raises(NoSuchColumnError):
+                    _ = row._mapping[make().c.id]
+        # the same ones in other places of statements of one text
         one, two = author.alias(), author.alias()
-        connection.execute(select(one.c.id, two.c.id)).one()
-        one, two = author.alias(), author.alias()
-        with pytest.raises(InvalidRequestError, match="several columns 'id'"):
-            _ = connection.execute(select(one.c.id, two.c.id)).one()._mapping[two.c.id]
+        rows_of_both = []
+        for _ in range(3):
+            rows_of_both.append(found(select(one.c.id, two.c.id).where(one.c.id == 1, two.c.id == 2)))
+            rows_of_both.append(found(select(two.c.id, one.c.id).where(two.c.id == 2, one.c.id == 1)))
+        for row in rows_of_both:
+            assert (row._mapping[one.c.id], row._mapping[two.c.id]) == (1, 2)
+        # expressions, by themselves
+        for _ in range(3):
+            least, most, sums = func.min(author.c.id), func.min(author.c.name), func.sum(author.c.id) + 5
+            row = found(select(least, sums, most))
+            assert (row._mapping[least], row._mapping[most], row._mapping[sums]) == (1, "Ann", 8)
+        again = [
+            connection.execute(select(one.c.id, two.c.id).limit(1)) for one, two in [(author.alias(), author.alias())]
+        ]
+        assert again[0].columns(1, 0).keys() == ("id_1", "id")
+
+
+def test_a_column_that_was_not_selected_is_no_other_of_its_name(engine: Engine) -> None:
+    metadata = MetaData()
+    author = Table("author", metadata, Column("id", Integer, primary_key=True), Column("name", String))
+    book = Table("book", metadata, Column("id", Integer, primary_key=True), Column("name", String))
+    metadata.create_all(engine)
+    other = author.alias()
+    refused: list[tuple[Executable, ColumnElement[Any]]] = [
+        (select(author), book.c.id),
+        (select(author.c.id), book.c.id),
+        (select(other.c.id), author.alias().c.id),
+        (select(select(author).subquery()), book.c.id),
+        (select(author.c.name.label("id")), author.c.id),
+        (select(author.c.id).union(select(author.c.id)), book.c.id),
+        (text("SELECT id, name FROM author").columns(author.c.id, author.c.name), book.c.id),
+    ]
+    within = select(author).subquery()
+    taken: list[tuple[Executable, Any]] = [
+        (select(author), author.c.id),
+        (select(author), "id"),
+        (select(author), column("id")),
+        (select(other), author.c.id),
+        (select(author), other.c.id),
+        (select(within), author.c.id),
+        (select(author.c.id.label("number")), author.c.id),
+        (select((author.c.id + 0).label("id")), literal(5).label("id")),
+        (select(literal_column("1").label("id")).select_from(author), author.c.id),
+        (select(author.c.id).union_all(select(author.c.id + 1)).limit(1).order_by("id"), author.c.id),
+        (text("SELECT id, name FROM author"), author.c.id),
+        (text("SELECT id, name FROM author").columns(author.c.id, author.c.name), author.c.id),
+        (text("SELECT id, name FROM author").columns(id=Integer), author.c.id),
+        (select(author), Table("author", MetaData(), Column("id", Integer)).c.id),
+    ]
+    with engine.begin() as connection:
+        connection.execute(author.insert(), {"id": 1, "name": "Ann"})
+        for _ in range(2):
+            for statement, wanted in taken:
+                row = connection.execute(statement).one()
+                assert row._mapping[wanted] == 1
+                assert wanted in row._mapping
+                assert connection.execute(statement).scalars(wanted).all() == [1]
+            for statement, wrong in refused:
+                row = connection.execute(statement).one()
+                assert wrong not in row._mapping
+                keys = connection.execute(statement).keys()
+                assert wrong not in keys
+                uses: list[Callable[[], object]] = [
+                    lambda row=row, wrong=wrong: row._mapping[wrong],  # type: ignore[misc]
+                    lambda statement=statement, wrong=wrong: connection.execute(statement).scalars(wrong),  # type: ignore[misc]
+                    lambda statement=statement, wrong=wrong: connection.execute(statement).columns(wrong),  # type: ignore[misc]
+                ]
+                for use in uses:
+                    with pytest.raises(NoSuchColumnError, match="this column was not selected"):
+                        use()
+        inserted = connection.execute(author.insert().values(id=2, name="Bob").returning(author.c.id)).one()
+        assert inserted._mapping[author.c.id] == inserted.id
+        with pytest.raises(KeyError, match="this column was not selected"):
+            _ = inserted._mapping[book.c.id]
 
 
 def test_the_names_of_columns_compare_with_lists_and_know_columns(engine: Engine) -> None:

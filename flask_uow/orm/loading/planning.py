@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from flask_uow.engine.names import names_of
+from flask_uow.engine.names import ColumnNames, names_of, selected_by, unique_names
 from flask_uow.engine.rows import RowMaker, row_maker
 from flask_uow.orm.loading.joined import EntityNode, Item, strategy_of, view_of, with_joins
 from flask_uow.orm.loading.load_tree import LoadTree
@@ -492,7 +492,6 @@ def bundles_of(statement: SelectBase | DMLStatement) -> tuple[Bundled, ...] | No
 def result_names(statement: SelectBase | DMLStatement) -> tuple[str, ...]:
     """Return the names that the items of a statement have in a result row."""
     names: list[str] = []
-    selected: list[object] = []
     position = 0
     for item in _entities_of(statement):
         entity = getattr(item, "__uow_entity__", None)
@@ -505,10 +504,12 @@ def result_names(statement: SelectBase | DMLStatement) -> tuple[str, ...]:
             for offset, column in enumerate(columns):
                 key = key_of_item(item) if len(columns) == 1 else None
                 names.append(str(key if key is not None else column.name or f"column_{position + offset}"))
-        is_one = len(names) - len(selected) == 1
-        selected.extend([item] if is_one else columns)
         position += len(columns)
-    return names_of(names, selected)
+    unique = unique_names(names)
+    made = names_of(unique, selected_by(_entities_of(statement), whole=True))
+    if unique != names and isinstance(made, ColumnNames):
+        made.as_given = ColumnNames.of(names, made.elements)
+    return made
 
 
 def may_repeat(statement: SelectBase | DMLStatement) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from flask_uow.engine.names import ColumnNames
 from flask_uow.engine.result import has_text
 from flask_uow.engine.rows import row_class
 from flask_uow.exc import InvalidRequestError
@@ -99,12 +100,18 @@ def load_result(
         described, rows = connection.fetch_described(compiled.sql, given, write=compiled.is_write)
         plan = plan_given(select, described, compiled, dialect)
         run = QueryRun(session, dialect, plan, populate, None, None, values_with_options(select))
-        return run.plan.names, results_of(run, rows, kind)
+        return results_under_names(run, rows, kind, select)
     plan, values = find_plan(select, dialect, cache)
     sql, given, write = plan.compiled.sql, plan.parameters(values, parameters), plan.compiled.is_write
     # columns alone: rows are made of the driver's directly
     if plan.make_rows is not None and kind != "scalars":
-        return plan.names, connection.fetch_all(sql, given, write=write, make=plan.make_rows)
+        names = plan.names
+        if type(names) is ColumnNames and not (names.is_fixed and names.as_given is None):
+            names = names_for(names, select, kind)
+            if names is not plan.names:
+                found = connection.fetch_all(sql, given, write=write, make=plan.make_rows)
+                return names, list(map(row_class(names), found))
+        return names, connection.fetch_all(sql, given, write=write, make=plan.make_rows)
     rows = connection.fetch_all(sql, given, write=write)
     if plan.load is not None and kind != "rows" and not populate and not session.hooks.loaded_as_persistent:
         # benchmarks: filter_query, load_entities
@@ -112,11 +119,30 @@ def load_result(
         return plan.names, each_once(objects) if kind == "query" and plan.may_repeat else objects
     repeatable = select if isinstance(select, Select) else None
     run = QueryRun(session, dialect, plan, populate, None, repeatable, values, parameters)
-    return plan.names, results_of(run, rows, kind)
+    return results_under_names(run, rows, kind, select)
 
 
-def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:
-    """Return the results that rows make, with everything loaded that is to be loaded with them."""
+def results_under_names(
+    run: QueryRun, rows: Rows, kind: ResultKind, statement: SelectBase
+) -> tuple[tuple[str, ...], list[Any]]:
+    """Return the names of the items of a statement, and what its rows become."""
+    names = run.plan.names
+    if type(names) is ColumnNames and not (names.is_fixed and names.as_given is None):
+        names = names_for(names, statement, kind)
+    return names, results_of(run, rows, kind, names)
+
+
+def names_for(names: ColumnNames, statement: SelectBase, kind: ResultKind) -> tuple[str, ...]:
+    """Return the names of the items in rows of a statement, of those of a plan; a Query leaves them as they were given."""
+    own = names.of_statement(getattr(statement, "entities", ()), whole=True) if not names.is_fixed else names
+    return own.as_given if kind in ("query", "each row") and own.as_given is not None else own
+
+
+def results_of(run: QueryRun, rows: Rows, kind: ResultKind, names: tuple[str, ...] | None = None) -> list[Any]:
+    """Return the results that rows make, with everything loaded that is to be loaded with them.
+
+    :param names: those of the items; None takes the plan's.
+    """
     plan = run.plan
     columns = run.read(rows)
     if plan.expressions:
@@ -131,7 +157,7 @@ def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:
             return columns[0]
     if kind == "scalars" or (kind != "rows" and plan.single_entity):
         return columns[0]
-    make = row_class(plan.names)
+    make = row_class(plan.names if names is None else names)
     return [make(values) for values in zip(*columns, strict=True)]
 
 
@@ -233,7 +259,9 @@ def stream_result(
     # a later page may have rows of an object that was given already
     given_before: set[Any] | None = set() if kind == "query" and plan.gives_objects and plan.may_repeat else None
     for page in connection.stream(plan.compiled.sql, given, size, write=plan.compiled.is_write):
-        read = results_of(QueryRun(session, dialect, plan, populate, None, None, behind), page, kind)
+        _, read = results_under_names(
+            QueryRun(session, dialect, plan, populate, None, None, behind), page, kind, select
+        )
         yield read if given_before is None else _without_known(read, given_before)
 
 

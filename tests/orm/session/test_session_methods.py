@@ -27,6 +27,7 @@ from flask_uow import (
     Table,
     UnboundExecutionError,
     UnmappedInstanceError,
+    aliased,
     create_session,
     func,
     inspect,
@@ -646,3 +647,47 @@ def test_rows_of_a_session_tell_attributes_of_one_name_apart(session: Session) -
         row = session.execute(select(User.id, Post.id).join(Post)).one()
         assert (row._mapping[User.id], row._mapping[Post.id]) == (1, 5)
         assert session.execute(select(User.id, Post.id).join(Post)).scalars(Post.id).all() == [5]
+
+
+def test_names_of_a_session_s_rows_are_there_once(session: Session) -> None:
+    saved(session, User(id=1, name="ed", email="e", posts=[Post(id=5, title="p")]))
+    for _ in range(2):
+        statement = select(User.id, Post.id, Post.title).join(Post)
+        row = session.execute(statement).one()
+        assert row._fields == ("id", "id_1", "title")
+        assert (row.id, row.id_1, row._mapping["id_1"], row._asdict()) == (1, 5, 5, {"id": 1, "id_1": 5, "title": "p"})
+        assert session.execute(statement).mappings().one() == {"id": 1, "id_1": 5, "title": "p"}
+        streamed = session.execute(statement, execution_options={"yield_per": 1})
+        assert streamed.keys() == ["id", "id_1", "title"]
+        assert streamed.one()._mapping == {"id": 1, "id_1": 5, "title": "p"}
+        other = aliased(User)
+        pair = session.execute(select(User, other).where(User.id == other.id)).one()
+        assert pair._fields == ("User", "User_1")
+        assert pair._mapping[User] is pair._mapping[other] is pair.User_1
+        # a query has them as they are, and tells of the others
+        found = session.query(User.id, Post.id).join(Post).one()
+        assert found._fields == ("id", "id")
+        assert (found._mapping[User.id], found._mapping[Post.id]) == (1, 5)
+        with pytest.raises(InvalidRequestError, match="several columns 'id'"):
+            _ = found.id
+
+
+def test_attributes_of_aliases_made_anew_are_told_apart(session: Session) -> None:
+    saved(session, User(id=1, name="ed", email="e"), User(id=2, name="wendy", email="w"))
+    for options in ({}, {"yield_per": 1}):
+        for _ in range(3):
+            one, two = aliased(User), aliased(User)
+            statement = select(two.id, one.name, one.id, two.name).where(one.id == 1, two.id == 2)
+            row = session.execute(statement, execution_options=options).one()
+            assert (row._mapping[one.id], row._mapping[two.id], row._mapping[two.name]) == (1, 2, "wendy")
+            with pytest.raises(InvalidRequestError, match="was not selected"):
+                _ = row._mapping[aliased(User).id]
+            objects = session.execute(select(two, one).where(one.id == 1, two.id == 2), execution_options=options).one()
+            assert (objects._mapping[one].id, objects._mapping[two].id) == (1, 2)
+    one, two = aliased(User), aliased(User)
+    first = session.execute(select(one.id, two.id).where(one.id == 1, two.id == 2)).one()
+    second = session.execute(select(two.id, one.id).where(two.id == 2, one.id == 1)).one()
+    for row in (first, second):
+        assert (row._mapping[one.id], row._mapping[two.id]) == (1, 2)
+    with pytest.raises(KeyError, match="was not selected"):
+        _ = session.execute(select(User.id)).first()._mapping[Post.id]  # type: ignore[union-attr]
