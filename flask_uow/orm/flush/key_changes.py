@@ -7,7 +7,7 @@ updates them with one statement for each changed key and column; constraints hav
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_uow.orm.flush.links import secondary_table
 from flask_uow.orm.flush.settle import move_identity
@@ -31,32 +31,78 @@ __all__ = ["Moved", "cascade_key_changes", "note_values_before", "referred_to"]
 Moved = list[tuple[Any, tuple[Any, ...]]]
 # attributes of a foreign key, each with the one of the key that it holds
 Pairs = tuple[tuple[str, str], ...]
+# what was carried on in the present flush of a batch
+Done = set[Any]
 
 
-def cascade_key_changes(session: Session, mapper: Mapper, moved: Moved) -> None:
-    """Carry changed keys to the objects that refer to them, and to theirs, if the foreign key is part of a key again.
+def cascade_key_changes(session: Session, mapper: Mapper, moved: Moved, done: Done | None = None) -> None:
+    """Carry changed keys to the objects that refer to them, and to theirs, if the foreign key is referred to again.
 
     :param moved: objects of the mapper, each with the key it had.
+    :param done: what was carried on already.
     """
+    done = set() if done is None else done
     for prop, child, pairs in _references(mapper):
-        further: Moved = []
         for obj, before in moved:
             old = _values(obj, mapper, before, [far for _, far in pairs])
             new = _present_values(obj, [far for _, far in pairs], not prop.passive_updates)
-            if old is None or old == new:
-                continue
-            # otherwise ON UPDATE CASCADE has written the rows already
-            if not prop.passive_updates:
-                _update_rows(session, child, pairs, old, new)
-            elif any(value is NO_VALUE for value in new) or not _are_of_the_database(mapper, child, pairs):
-                _expire_references(session, child, pairs, old)
-                continue
-            further.extend(_tell_objects(session, child, pairs, old, new))
-        if further:
-            cascade_key_changes(session, child, further)
+            if old is not None and old != new:
+                _carry(session, mapper, _Carried(prop, child, pairs, old, new), done)
     for prop in mapper.relationships.values():
         if prop.secondary is not None and not prop.viewonly and not prop.passive_updates:
             _update_secondary(session, mapper, prop, moved)
+
+
+class _Carried(NamedTuple):
+    """A value that foreign keys hold, and the one that takes its place.
+
+    :ivar pairs: attributes of the foreign key, each with the one that it refers to.
+    """
+
+    prop: RelationshipProperty
+    child: Mapper
+    pairs: Pairs
+    old: tuple[Any, ...]
+    new: tuple[Any, ...]
+
+
+def _carry(session: Session, mapper: Mapper, carried: _Carried, done: Done) -> None:
+    """Carry a value to the foreign keys that refer to it, and on from there; once."""
+    if carried in done:
+        return
+    done.add(carried)
+    prop, child, pairs, old, new = carried
+    # otherwise ON UPDATE CASCADE has written the rows already
+    if not prop.passive_updates:
+        _update_rows(session, child, pairs, old, new)
+    elif any(value is NO_VALUE for value in new) or not _are_of_the_database(mapper, child, pairs):
+        _expire_references(session, child, pairs, old)
+        return
+    moved = _tell_objects(session, child, pairs, old, new)
+    _carry_on(session, child, {own: values for (own, _), *values in zip(pairs, old, new, strict=True)}, done)
+    if moved:
+        cascade_key_changes(session, child, moved, done)
+
+
+def _carry_on(session: Session, mapper: Mapper, changed: dict[str, Any], done: Done) -> None:
+    """Carry on values that rows of a class have got, loaded or not.
+
+    :param changed: the attributes, each with the value that it had and the one that it has; all rows that had the former have the latter.
+    """
+    for prop, child, pairs in _references(mapper):
+        some = tuple(pair for pair in pairs if pair[1] in changed)
+        # with a part of the values only, rows would be meant that have kept theirs
+        if some and (len(some) == len(pairs) or len(some) == len(changed)):
+            old, new = (tuple(changed[far][place] for _, far in some) for place in (0, 1))
+            if old != new:
+                _carry(session, mapper, _Carried(prop, child, some, old, new), done)
+    for prop in mapper.relationships.values():
+        if prop.secondary is not None and not prop.viewonly and not prop.passive_updates:
+            links = [pair for pair in _links_of(mapper, prop) if pair[0] in changed]
+            if links:
+                table = secondary_table(prop)
+                old, new = (tuple(changed[own][place] for own, _ in links) for place in (0, 1))
+                _replace(session.connection_for(mapper), table, [table.c[name] for _, name in links], old, new)
 
 
 def _references(mapper: Mapper) -> Iterator[tuple[RelationshipProperty, Mapper, Pairs]]:
@@ -79,8 +125,11 @@ def _values(obj: MappedObject, mapper: Mapper, before: tuple[Any, ...], names: l
     """Return the old values of attributes that are referred to; None when one is not known, or was NULL."""
     keys = mapper.primary_key_names
     changes, present = obj.__dict__[STATE].changes or {}, obj.__dict__
+    # the key of a joined table is that of its base
+    copied = {own: source for part in mapper.stored for own, source in part.copied}
     found = tuple(
-        before[keys.index(name)] if name in keys else changes.get(name, present.get(name, NO_VALUE)) for name in names
+        before[keys.index(name)] if name in keys else changes.get(name, present.get(name, NO_VALUE))
+        for name in (copied.get(name, name) for name in names)
     )
     return None if any(value is None or value is NO_VALUE for value in found) else found
 
@@ -93,7 +142,7 @@ def referred_to(mapper: Mapper) -> frozenset[str]:
         names = {far for _, _, pairs in _references(mapper) for _, far in pairs}
         for prop in mapper.relationships.values():
             if prop.secondary is not None and not prop.viewonly:
-                names.update(own for own, _ in (prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs))
+                names.update(own for own, _ in _links_of(mapper, prop))
         found = mapper.memo[mark] = frozenset(names).difference(mapper.primary_key_names)
     return found
 
@@ -185,7 +234,7 @@ def _tell_objects(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any,
 
 
 def _update_secondary(session: Session, mapper: Mapper, prop: RelationshipProperty, moved: Moved) -> None:
-    pairs = prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs
+    pairs = _links_of(mapper, prop)
     table = secondary_table(prop)
     columns = [table.c[name] for _, name in pairs]
     for obj, before in moved:
@@ -194,6 +243,11 @@ def _update_secondary(session: Session, mapper: Mapper, prop: RelationshipProper
         if old is None or old == new:
             continue
         _replace(session.connection_for(mapper), table, columns, old, new)
+
+
+def _links_of(mapper: Mapper, prop: RelationshipProperty) -> tuple[tuple[str, str], ...]:
+    """Return the attributes of a class that rows of a secondary table refer to, each with the column there."""
+    return prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs
 
 
 def _replace(

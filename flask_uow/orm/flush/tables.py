@@ -188,6 +188,9 @@ def class_update(mapper: Mapper, names: tuple[str, ...]) -> ClassUpdate:
 def _find_class_update(mapper: Mapper, names: tuple[str, ...]) -> ClassUpdate:
     moves_key = not set(mapper.primary_key_names).isdisjoint(names)
     tables = []
+    if moves_key and not mapper.passive_updates:
+        # the key of a joined table goes by another name
+        names = (*names, *(own for part in mapper.stored for own, source in part.copied if source in names))
     for part in mapper.stored:
         own = tuple(name for name in names if name in part.columns and not follows_by_itself(mapper, part, name))
         onupdate = [(name, default) for name, default in part.onupdate if own and name not in own]

@@ -97,6 +97,8 @@ def update_objects(
             _refuse_missing_keys(mapper, members)
         note_values_before(session, mapper, members, names)
         for table in update.tables:
+            if update.moves_key:
+                _copy_keys(mapper, members)
             update_batch(session, mapper, table, members)
         if update.unwritten:
             raise FlushError(
@@ -313,6 +315,15 @@ def _refuse_missing_keys(mapper: Mapper, objects: list[Any]) -> None:
             )
 
 
+def _copy_keys(mapper: Mapper, objects: list[Any]) -> None:
+    """Give the keys of joined tables that go by another name the value of their base's."""
+    for own, source in [pair for part in mapper.stored for pair in part.copied]:
+        for obj in objects:
+            values = obj.__dict__
+            if source in values:
+                values[own] = values[source]
+
+
 def _move_identities(session: Session, mapper: Mapper, objects: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
     """Give objects the identity that their key columns say; return each with the key it had."""
     identities = session.objects.identities_of(mapper)
@@ -323,8 +334,5 @@ def _move_identities(session: Session, mapper: Mapper, objects: list[Any]) -> li
         old = identity_values(state.row_key)
         key = tuple(values.get(name, part) for name, part in zip(mapper.primary_key_names, old, strict=True))
         move_identity(session, identities, obj, key)
-        for part in mapper.stored:
-            for own, source in part.copied:
-                values[own] = values.get(source)
         moved.append((obj, old))
     return moved
