@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from flask_uow.exc import InvalidRequestError
+from flask_uow.exc import InvalidRequestError, UnfitArgumentError
+from flask_uow.sql.coercion import coerce_condition
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
@@ -16,6 +17,7 @@ __all__ = [
     "collect_froms",
     "criteria_of",
     "froms_of",
+    "implied_from",
     "is_among",
     "refuse_overlap",
     "sources_of",
@@ -71,6 +73,32 @@ def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseEle
                 covered.add(id(element))
                 found.append(element)
     return found
+
+
+def implied_from(
+    columns: Sequence[ClauseElement], entity_froms: Sequence[FromClause], right: FromClause, onclause: object
+) -> FromClause:
+    """Return what is selected that an element is joined to: the first, unless the condition is about another.
+
+    :param columns: what is selected.
+    :param entity_froms: the elements that mapped classes need, such as the join of several tables.
+    :raises UnfitArgumentError: where nothing is selected.
+    """
+    found: list[FromClause] = []
+    for element in (element for column in columns for element in froms_of(column)):
+        # of a class that has several tables the join of them, not the one that the column is from
+        whole = next((one for one in entity_froms if is_among(element, tuple(one.from_objects()))), element)
+        if whole is not right and not is_among(whole, tuple(found)):
+            found.append(whole)
+    if not found:
+        raise UnfitArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
+    if len(found) > 1 and onclause is not None:
+        there = tuple(right.from_objects())
+        needed = [one for one in froms_of(coerce_condition(onclause)) if not is_among(one, there)]
+        for element in found if needed else ():
+            if all(is_among(one, tuple(element.from_objects())) for one in needed):
+                return element
+    return found[0]
 
 
 def refuse_overlap(left: FromClause, right: FromClause) -> None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Never, Self, TypeGuard, overload
 
-from flask_uow.exc import InvalidRequestError, UnfitArgumentError
+from flask_uow.exc import InvalidRequestError
 from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.entities import coerce_groups
 from flask_uow.sql.expressions import ColumnElement, LiteralColumn
 from flask_uow.sql.filtering_by import named_conditions
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
-from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
+from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, implied_from, is_among, refuse_overlap, sources_of
 from flask_uow.sql.nodes import NO_OPTIONS, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import Exists, SelectBase
@@ -320,7 +320,7 @@ class Select(WordedSelect[TP_co]):
         elif left is not None:
             start = left
         else:
-            start = self._implied_from(right)
+            start = implied_from(self.columns_clause, self._entity_froms, right, onclause)
         refuse_overlap(start, right)
         made = Join(start, right, onclause, isouter, full)
         if criteria or self._stand_ins:
@@ -377,15 +377,6 @@ class Select(WordedSelect[TP_co]):
                 self.given_froms = (*self.given_froms, element)
                 return len(self.given_froms) - 1
         return None
-
-    def _implied_from(self, right: FromClause) -> FromClause:
-        if self._entity_froms and self._entity_froms[0] is not right:
-            return self._entity_froms[0]
-        for column in self.columns_clause:
-            for element in froms_of(column):
-                if element is not right:
-                    return element
-        raise UnfitArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
 
     def group_by(self, *criteria: Any) -> Self:
         """Return the statement grouped by more expressions; a mapped class or a table stands for its columns."""

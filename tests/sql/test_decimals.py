@@ -115,6 +115,28 @@ def test_decimals_are_sorted_as_numbers_wherever_they_come_from(connection: Conn
     assert values(connection, select(compound.subquery().c.anon).order_by("anon")) == expected
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        lambda text: case((k.price > 0, text), else_="none"),
+        lambda text: case((k.price.between(0, 100), text), (k.price.in_([D("0.1")]), "none")),
+        lambda text: func.coalesce(case((k.price != 0, text)), "none"),
+        lambda text: text + cast(k.price <= 0, String),
+    ],
+    ids=["case", "between", "coalesce", "cast"],
+)
+def test_texts_are_compared_as_texts_where_a_decimal_decides_which(connection: Connection, texts: Any) -> None:
+    # as numbers they would be two, in another order
+    written = case((k.id == 1, "10"), (k.id == 2, "9"), else_="10.0")
+    made = texts(written)
+    found = values(connection, select(made).where(k.price.is_not(None)).order_by(made))
+    assert found == sorted(found)
+    assert len(values(connection, select(made).where(k.price.is_not(None)).distinct())) == 3
+    assert len(values(connection, select(func.count()).where(k.price.is_not(None)).group_by(made))) == 3
+    assert values(connection, select(func.max(made)).where(k.price.is_not(None))) == found[-1:]
+    assert len(values(connection, select(k.id).where(made == found[0]))) == 1
+
+
 def test_aggregates_of_decimals_are_exact(connection: Connection) -> None:
     row = connection.execute(select(func.sum(k.price), func.max(k.price), func.min(k.price), func.count(k.price))).one()
     assert row == (D("20.10"), D("10.01"), D("0.10"), 3)

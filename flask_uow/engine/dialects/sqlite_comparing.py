@@ -27,7 +27,19 @@ from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.sourced import is_sourced
 from flask_uow.sql.text import TextColumn
-from flask_uow.sql.types import JSON, NULLTYPE, Date, DateTime, Interval, Numeric, Time, TypeEngine, Uuid
+from flask_uow.sql.types import (
+    JSON,
+    NULLTYPE,
+    Date,
+    DateTime,
+    Enum,
+    Interval,
+    Numeric,
+    String,
+    Time,
+    TypeEngine,
+    Uuid,
+)
 
 if TYPE_CHECKING:
     from flask_uow.sql.expressions import ColumnElement
@@ -53,6 +65,8 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "zoned": DateTime(timezone=True),
     "interval": Interval(),
 }
+
+_TEXTS = (String, Enum, Uuid)
 
 # what equal values of a type share, whatever their text
 _COLLATIONS = {"numeric": "decimal", "json": "document"}
@@ -135,6 +149,15 @@ class ComparingCompiler(StatementCompiler):
         if collation is not None:
             return f"{self.operand(node, ops.COLLATE)} COLLATE {collation}"
         return self.as_kind(node, kind_of(node) or "") if _has_forms(node) else self.process(node)
+
+    def as_own_text(self, node: ColumnElement[Any], text: str) -> str:
+        """Return the text of a node that gives texts, which compare as such whatever is compared within it.
+
+        To SQLite a collation anywhere within an expression is that of the whole: ``CASE WHEN price COLLATE decimal > 5 THEN name END``.
+        """
+        if " COLLATE d" in text and isinstance(node.type.storage, _TEXTS) and not self.in_schema:
+            return f"{text} COLLATE BINARY"
+        return text
 
     def member_value(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
         text = self.as_type(node, type_)

@@ -338,14 +338,14 @@ class SQLiteCompiler(PartsInSQLite):
         kind, own = kind_of(node), kind_of(node.element)
         if kind is not None and own is not None and kind != own:
             return f"moment_as('{kind}', {self.process(node.element)})"
-        return super().visit_cast(node)
+        return self.as_own_text(node, super().visit_cast(node))
 
     def visit_case(self, node: Case[Any]) -> str:
         whens = " ".join(
             f"WHEN {self.process(condition)} THEN {self.as_type(value, node.type)}" for condition, value in node.whens
         )
         otherwise = f" ELSE {self.as_type(node.else_, node.type)}" if node.else_ is not None else ""
-        return f"CASE {whens}{otherwise} END"
+        return self.as_own_text(node, f"CASE {whens}{otherwise} END")
 
     def as_type(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
         if isinstance(type_.storage, Numeric):

@@ -201,7 +201,7 @@ def load_relationship(
     if len(missing) > 1:
         for key in _to_ask_alone(prop, waiting, missing, found, asked_for_more=source is not None):
             _fetch(session, prop, [key], below, batch, found, values, is_lazy, populated)
-    if prop.condition.between:
+    if prop.repeats:
         # there is a row for each row of the tables between
         found = {key: each_once(members) for key, members in found.items()}
     for key, members in waiting.items():

@@ -153,7 +153,9 @@ def with_joins(select: Select, items: Sequence[Item]) -> Select:
     roots = [item for item in items if isinstance(item, EntityNode)]
     added = [node for root in roots for node in root.walk()]
     _check_contained(select, added)
-    multiplies = any(node.prop is not None and node.prop.uselist and node.is_ours for node in added)
+    multiplies = any(
+        node.prop is not None and (node.prop.uselist or node.prop.repeats) and node.is_ours for node in added
+    )
     # a limit is about parents, and a join with a collection has several rows for one: so the limit stays inside, and
     # the join goes around it
     if multiplies and (
@@ -301,13 +303,12 @@ def _columns_of(view: EntityView) -> Iterator[tuple[str, Any]]:
             if id(found.table) in present:
                 seen.add(key)
                 yield key, found
-    if view.is_plain:
-        known = keys_of(mapper)
-        for extra in view.extra:
-            key = known.get(extra.column) or key_of_extra(extra.column)
-            if key not in seen:
-                seen.add(key)
-                yield key, extra.column
+    known = keys_of(mapper)
+    for extra in view.extra:
+        key = known.get(extra.column) or key_of_extra(extra.column)
+        if key not in seen:
+            seen.add(key)
+            yield key, extra.column if view.is_plain else view.adapt(extra.column)
 
 
 def _without_names(select: Select) -> Select:

@@ -278,7 +278,7 @@ def plan_of_items(
     return QueryPlan(
         compiled, tuple(parts), names, entities, sources,
         may_repeat=may_repeat,
-        is_multiplied=any(part.prop is not None and part.prop.uselist for part in entities),
+        is_multiplied=any(part.prop is not None and (part.prop.uselist or part.prop.repeats) for part in entities),
         batch=batch,
         positions=positions,
         bundles=bundles,

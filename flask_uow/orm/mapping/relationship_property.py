@@ -28,6 +28,7 @@ from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.strategies import Strategy, strategy_named
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.coercion import coerce_order
+from flask_uow.sql.constraints import UniqueConstraint
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sourced import without_sources
@@ -121,6 +122,8 @@ class RelationshipProperty(InspectedRelationship):
         self.sql = RelationshipSQL(self)
         self.order_by: tuple[ColumnElement[Any], ...] = ()
         self.uses_get = False
+        # True where several rows between the two sides may be of one parent and one related object
+        self.repeats = False
         self.reverse: RelationshipProperty | None = None
         # of two sides of a many-to-many relationship, the one in whose order pairs are counted
         self.canonical: RelationshipProperty = self
@@ -331,6 +334,7 @@ class RelationshipProperty(InspectedRelationship):
     def _name_pairs(self) -> None:
         own, far = self.parent.name_of_column, self.mapper.name_of_column
         self._local_names = None
+        self.repeats = bool(self.condition.between) or self._secondary_repeats()
         if self.direction is Direction.MANY_TO_MANY:
             self.secondary_pairs = tuple(
                 (own(column), str(secondary.key)) for column, secondary in self.condition.pairs
@@ -350,6 +354,15 @@ class RelationshipProperty(InspectedRelationship):
         # the foreign key is the other one's primary key, so that the identity map may have the object
         if self.direction is Direction.MANY_TO_ONE and self.condition.on is None:
             self.uses_get = [name for _, name in self.pairs] == list(self.mapper.primary_key_names)
+
+    def _secondary_repeats(self) -> bool:
+        """Return True where the secondary table may link a parent to one object more than once: where no key of it forbids that."""
+        table = self.secondary
+        if table is None:
+            return False
+        linking = {column for _, column in (*self.condition.pairs, *self.condition.secondary_pairs)}
+        keys = [list(c.columns) for c in getattr(table, "constraints", ()) if isinstance(c, UniqueConstraint)]
+        return not any(key and linking.issuperset(key) for key in (*keys, list(table.primary_key)))
 
     def _decide_uselist(self) -> None:
         natural = self.direction is not Direction.MANY_TO_ONE

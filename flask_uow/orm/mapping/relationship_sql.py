@@ -352,12 +352,18 @@ class RelationshipSQL:
         # SQLite works a join in parentheses out for all rows: only where it is needed
         if isouter and (onclause is not None or criteria or not self._has_all(there)):
             return [(left, Join(secondary, right, far), own)]
+        unsure = [secondary.c[str(column.key)] for _, column in prop.condition.secondary_pairs if column.nullable]
+        if isouter and unsure:
+            # a row of the secondary table that refers to nothing is no partner
+            own = and_(own, *(column.is_not(None) for column in unsure))
         return [(left, secondary, own), (left, right, far)]
 
     def _has_all(self, there: Entity | _Element) -> bool:
         """Return True where the far side of a join has each object that rows of the secondary table refer to."""
         prop = self._property
         if there.own_criteria or prop.condition.far is not None or isinstance(there, _Element):
+            return False
+        if not all(column.foreign_keys for _, column in prop.condition.secondary_pairs):
             return False
         mapper = there.mapper
         if mapper.inherits is not None:

@@ -15,6 +15,7 @@ from flask_uow import (
     Mapped,
     Session,
     aliased,
+    declarative_base,
     hybrid_property,
     immediateload,
     inspect,
@@ -312,3 +313,47 @@ def test_columns_of_a_type_are_loaded_with_it(session: Session, load: Any, state
         garage = session.scalars(select(Garage).options(load(places))).unique().one()
         with statements.expect(0):
             assert [getattr(place, "height", None) for place in garage.places] == [None, 2, None]
+
+
+@pytest.mark.parametrize("options", [{}, {"flat": True}, {"aliased": True}])
+def test_a_limited_family_comes_with_what_is_joined_to_it(engine: Engine, options: Any) -> None:
+    base: Any = declarative_base()
+
+    class Plant(base):
+        __tablename__ = "plant"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        leaves: Mapped[list[Leaf]] = relationship()
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "plant"}
+
+    class Tree(Plant):
+        __tablename__ = "tree"
+        id: Mapped[int] = mapped_column(ForeignKey("plant.id"), primary_key=True)
+        height: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "tree"}
+
+    class Oak(Tree):
+        __tablename__ = "oak"
+        id: Mapped[int] = mapped_column(ForeignKey("tree.id"), primary_key=True)
+        acorns: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "oak"}
+
+    class Leaf(base):
+        __tablename__ = "leaf"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        plant_id: Mapped[int] = mapped_column(ForeignKey("plant.id"))
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Plant(id=1, leaves=[Leaf(), Leaf()]), Tree(id=2, height=3), Plant(id=4)])
+        session.add(Oak(id=3, height=4, acorns=5, leaves=[Leaf()]))
+        session.commit()
+        for some in (with_polymorphic(Plant, "*", **options), with_polymorphic(Plant, [Tree, Oak], **options)):
+            session.expunge_all()
+            statement = select(some).order_by(some.id).limit(3).options(joinedload(some.leaves))
+            plants = session.scalars(statement).unique().all()
+            assert [len(vars(plant)["leaves"]) for plant in plants] == [2, 0, 1]
+            assert [vars(plant).get("height") for plant in plants] == [None, 3, 4]
+            assert [vars(plant).get("acorns") for plant in plants] == [None, None, 5]
+    base.metadata.drop_all(engine)
+    base.registry.dispose()

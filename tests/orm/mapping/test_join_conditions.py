@@ -20,6 +20,7 @@ from flask_uow import (
     backref,
     declarative_base,
     foreign,
+    immediateload,
     joinedload,
     lazyload,
     mapped_column,
@@ -557,3 +558,72 @@ def test_one_column_on_both_sides_is_told_apart_by_its_marks(engine: Engine) -> 
             assert {folder.path: [inner.path for inner in folder.inside] for folder in found} == expected
         with_some = select(Folder.path).where(Folder.inside.any()).order_by(Folder.path)
         assert session.scalars(with_some).all() == ["/a", "/a/b"]
+
+
+@pytest.mark.parametrize("load", [lazyload, selectinload, subqueryload, joinedload, immediateload])
+def test_an_object_that_is_linked_twice_is_there_once(base: Any, engine: Engine, load: Any) -> None:
+    class Sale(base):
+        __tablename__ = "sale"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shop_id: Mapped[int | None] = mapped_column(ForeignKey("shop.id"))
+        fruit_id: Mapped[int | None] = mapped_column(ForeignKey("fruit.id"))
+
+    class Shop(base):
+        __tablename__ = "shop"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        sold: Mapped[list[Fruit]] = relationship(secondary="sale", viewonly=True, order_by="Fruit.id")
+        best: Mapped[Fruit | None] = relationship(secondary="sale", viewonly=True, uselist=False)
+
+    class Fruit(base):
+        __tablename__ = "fruit"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Shop(id=1), Shop(id=2), Shop(id=3), Fruit(id=1), Fruit(id=2)])
+        session.flush()
+        pairs = [(1, 1), (1, 2), (1, 1), (2, 2), (2, 2), (3, None), (None, 2)]
+        session.add_all([Sale(shop_id=shop, fruit_id=fruit) for shop, fruit in pairs])
+        session.commit()
+        shops = session.query(Shop).order_by(Shop.id).options(load(Shop.sold)).all()
+        assert [[fruit.id for fruit in shop.sold] for shop in shops] == [[1, 2], [2], []]
+        # one object, linked twice, is no reason for the warning that several were found
+        second = session.query(Shop).filter_by(id=2).options(load(Shop.best)).one()
+        assert second.best is shops[1].sold[0]
+        session.refresh(shops[0])
+        assert [fruit.id for fruit in shops[0].sold] == [1, 2]
+
+
+def test_a_link_to_nothing_is_no_partner_in_an_outer_join(base: Any, engine: Engine) -> None:
+    link = Table(
+        "link", base.metadata, Column("left_id", ForeignKey("left.id")), Column("right_id", ForeignKey("right.id"))
+    )
+    # without foreign keys, so that what it links to may have gone
+    loose = Table("loose", base.metadata, Column("left_id", Integer), Column("right_id", Integer, nullable=False))
+
+    class Left(base):
+        __tablename__ = "left"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        rights: Mapped[list[Right]] = relationship(secondary=link)
+        loosely: Mapped[list[Right]] = relationship(
+            secondary=loose,
+            primaryjoin=lambda: Left.id == foreign(loose.c.left_id),
+            secondaryjoin=lambda: Right.id == foreign(loose.c.right_id),
+        )
+
+    class Right(base):
+        __tablename__ = "right"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Left(id=1), Left(id=2), Left(id=3), Right(id=5)])
+        session.flush()
+        for table, gone in ((link, None), (loose, 99)):
+            for left, right in ((1, 5), (1, gone), (2, gone), (2, gone)):
+                session.execute(table.insert().values(left_id=left, right_id=right))
+        session.commit()
+        for relation in (Left.rights, Left.loosely):
+            statement = select(Left.id, Right.id).outerjoin(relation).order_by(Left.id)
+            assert session.execute(statement).all() == [(1, 5), (2, None), (3, None)]
+            assert session.query(Left.id, Right.id).join(relation).all() == [(1, 5)]

@@ -470,3 +470,16 @@ def test_a_join_of_classes_keeps_rows_without_an_object_of_a_class_in_its_base_s
     session.flush()
     source = outerjoin(Crew, Cook, Crew.members)
     assert session.execute(select(Crew.id, Cook.id).select_from(source).order_by(Crew.id)).all() == [(1, 2), (2, None)]
+
+
+def test_a_join_begins_at_what_its_condition_is_about(filled: Session) -> None:
+    writer, post = aliased(User, name="writer"), aliased(Post)
+    # the alias that is selected, too, is joined later; or what is selected first has nothing to do with the join
+    join_post, join_writer = (post, post.author_id == User.id), (writer, writer.id == post.author_id)
+    pairs = [("u1", "u1"), ("u2", "u2"), ("u2", "u2")]
+    for statement in (select(User.name, writer.name), select(writer.name, User.name)):
+        assert sorted(filled.execute(statement.join(*join_post).join(*join_writer)).all()) == pairs
+    query = filled.query(User, writer).join(*join_post).join(*join_writer).order_by(User.id)
+    assert [(user.name, other.name) for user, other in query] == [("u1", "u1"), ("u2", "u2")]
+    for apart in (select(Tag.label, User.name), select(User.name, Tag.label)):
+        assert len(filled.execute(apart.join(*join_post)).all()) == 3 * 2
