@@ -15,7 +15,7 @@ from flask_uow.engine.rows import Row
 from flask_uow.engine.streamed import StreamedRowResult, stream_result
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
-from flask_uow.sql.dml import Insert
+from flask_uow.sql.dml import Insert, Update
 from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.nodes import Executable
@@ -70,6 +70,13 @@ def execute_statement(
         ) from None
     if many is not None:
         _refuse_all_rows(statement)
+    if parameters and isinstance(statement, Update):
+        names = parameters if isinstance(parameters, Mapping) else parameters[0]
+        if not compiled.names.issuperset(names):
+            # it has values, and gets further ones
+            statement = statement.completed_by(names)
+            compiled, values = compile_statement(statement, connection.dialect, connection.engine.compiled_cache)
+    if many is not None:
         if len(many) != 1:
             return _execute_list(connection, statement, compiled, values, many)
         one = many[0]

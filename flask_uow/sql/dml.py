@@ -402,6 +402,20 @@ class Update(UpdateTypes):
         of_conditions = {bind.key for bind in self.shape().binds}
         return self.with_columns([name for name in names if name not in of_conditions])
 
+    def completed_by(self, names: Iterable[str]) -> Update:
+        """Return the statement, which has values, with further columns whose values come at execution, in place of those that it has for them.
+
+        :param names: of values that come; those that the statement has a parameter for are left out.
+        """
+        known = {bind.key for bind in self.shape().binds}
+        further = [name for name in names if name not in known]
+        if not further:
+            return self
+        clone = self.with_columns(further)
+        given = {id(column) for column, _ in clone.set_pairs}
+        clone.set_pairs = (*(pair for pair in self.set_pairs if id(pair[0]) not in given), *clone.set_pairs)
+        return clone
+
     def with_columns(self, names: Iterable[str]) -> Update:
         """Return the statement setting each of these columns to a named parameter; for values given at execution."""
         columns = [(name, self.column_of(name)) for name in names]

@@ -208,6 +208,22 @@ def test_update_takes_its_values_and_the_parameters_of_its_conditions_at_executi
     assert connection.execute(select(c.name, c.a).order_by(c.id)).all() == [("y", 0), ("z", 5)]
 
 
+def test_an_update_with_values_takes_further_columns_when_it_is_executed(connection: Connection) -> None:
+    statement = update(person).where(c.id == 1).values(a=1)
+    connection.execute(statement, {"name": "x"})
+    assert connection.execute(select(c.name, c.a).order_by(c.id)).all() == [("x", 1), ("bob", 5)]
+    # in the place of a value that it has
+    connection.execute(statement, {"a": 2, "name": "y"})
+    assert connection.execute(select(c.name, c.a).order_by(c.id)).all() == [("y", 2), ("bob", 5)]
+    chosen = update(person).where(c.id == bindparam("pk")).values(a=c.a + bindparam("more"))
+    connection.execute(chosen, [{"pk": 1, "more": 1, "name": "p"}, {"pk": 2, "more": 2, "name": "q"}])
+    assert connection.execute(select(c.name, c.a).order_by(c.id)).all() == [("p", 3), ("q", 7)]
+    returned = connection.execute(statement.returning(c.name, c.a), {"name": "z"})
+    assert returned.all() == [("z", 1)]
+    with pytest.raises(ArgumentError, match="no column 'nothing'"):
+        connection.execute(statement, {"nothing": 1})
+
+
 def test_changed_and_deleted_rows_are_returned(connection: Connection) -> None:
     changed = update(person).where(c.id == 2).values(a=c.a * 2).returning(c.id, c.a)
     assert connection.execute(changed).all() == [(2, 10)]

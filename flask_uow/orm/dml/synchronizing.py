@@ -85,9 +85,13 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
             _let_go(session, _with_identities(session, mapper, identities))
         return Result(None, (), count)
     if isinstance(statement, Update):
-        if not statement.has_values and params:
-            first = params if isinstance(params, Mapping) else params[0]
-            statement = statement.for_parameters(list(first))
+        if params:
+            first = list(params if isinstance(params, Mapping) else params[0])
+            if not statement.has_values:
+                statement = statement.for_parameters(first)
+            # a list for all rows is refused when it is executed
+            elif isinstance(params, Mapping) or not statement.is_about_all_rows:
+                statement = statement.completed_by(first)
         # whoever has loaded a row before this must find it changed, so its version counts on
         column = version_to_count(statement, mapper)
         if column is not None:

@@ -522,3 +522,15 @@ def test_python_and_the_database_agree_on_what_matches(engine: Engine) -> None:
             session.rollback()
 
         check()
+
+
+@pytest.mark.parametrize("way", ["auto", "evaluate", "fetch", False])
+def test_an_update_with_values_takes_further_attributes_when_it_is_executed(filled: Session, way: Any) -> None:
+    user = loaded(filled)["u1"]
+    statement = update(User).where(User.name == "u1").values(name="other")
+    filled.execute(statement, {"email": "new@x"}, execution_options={"synchronize_session": way})
+    assert filled.execute(select(User.name, User.email).where(User.id == user.id)).one() == ("other", "new@x")
+    if way is not False:
+        assert (user.name, user.email) == ("other", "new@x")
+    row = filled.execute(update(User).where(User.id == user.id).values(name="a").returning(User.email), {"email": "b"})
+    assert row.scalar() == "b"
