@@ -78,7 +78,7 @@ def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseEle
 def implied_from(
     columns: Sequence[ClauseElement], entity_froms: Sequence[FromClause], right: FromClause, onclause: object
 ) -> FromClause:
-    """Return what is selected that an element is joined to: the first, unless the condition is about another.
+    """Return the selected element of FROM to which another is joined: the first, unless the condition is about another.
 
     :param columns: what is selected.
     :param entity_froms: the elements that mapped classes need, such as the join of several tables.
