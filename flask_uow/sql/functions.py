@@ -16,6 +16,7 @@ from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.typed import T0, V
 from flask_uow.sql.types import (
     ARRAY,
+    BOOLEANTYPE,
     NULLTYPE,
     TSQUERY,
     TSVECTOR,
@@ -87,6 +88,22 @@ class FunctionElement(ColumnElement[V]):
         :param name: the name, made up when None.
         """
         return TableFunction(self, (), name)
+
+    def as_comparison(self, left_index: int, right_index: int) -> ColumnElement[bool]:
+        """Return the call as a condition that compares two of its arguments: the ``primaryjoin=`` of a ``viewonly`` relationship.
+
+        ``primaryjoin=func.instr(remote(foreign(Page.path)), Folder.path).as_comparison(1, 2)``.
+
+        :param left_index: which argument is of one side, counted from 1.
+        :param right_index: which is of the other.
+        :raises ArgumentError: for an argument that the call does not have.
+        """
+        for index in (left_index, right_index):
+            if not 1 <= index <= len(self.arguments):
+                raise ArgumentError(
+                    f"{self.function_name}().as_comparison({left_index}, {right_index}): the call has {len(self.arguments)} arguments, counted from 1."
+                )
+        return FunctionElement(self.function_name, self.arguments, BOOLEANTYPE)
 
     def lateral(self, name: str | None = None) -> TableFunction:
         """Return the rows that the function gives under a name; see :meth:`alias`. In FROM it may refer to the elements before it in any case."""

@@ -152,6 +152,8 @@ def key_of(mapper: Mapper, ident: Any) -> tuple[Any, ...]:
         found = composite.names if composite is not None else names
         ident = dict(zip(found, values, strict=True)) if len(found) == len(values) else values
     if isinstance(ident, Mapping):
+        if not ident.keys() <= set(names):
+            ident = {mapper.name_behind(name): value for name, value in ident.items()}
         key = tuple(ident[name] for name in names if name in ident)
         is_right = len(key) == len(names) == len(ident)
     else:

@@ -134,6 +134,12 @@ def _follow_once(
 ) -> None:
     prop, below = following.prop, following.below
     due = following.due(objects)
+    if following.strategy == "present":
+        for key, members in _by_key(prop, due).items():
+            found = present(session, prop, key)
+            for obj in members if found is not None else ():
+                store(prop, obj, [found])
+        return
     if due:
         asked = (following, source) if source is not None else None
         load_relationship(session, prop, due, below, batch, asked, values, populated=populated, chunk=following.chunk)

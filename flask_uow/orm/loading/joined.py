@@ -15,7 +15,7 @@ from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
 from flask_uow.orm.mapping.standing_in import stand_ins_for
-from flask_uow.orm.strategies import EAGER
+from flask_uow.orm.strategies import EAGER, Strategy
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
@@ -50,7 +50,10 @@ def strategy_of(prop: RelationshipProperty, tree: LoadTree | None, path: Path) -
     if strategy in EAGER:
         if prop.join_depth is not None:
             return strategy if len(path) <= prop.join_depth else "select"
-        return "select" if prop.mapper in path else strategy
+        if prop.mapper in path:
+            # a reference to what is there already costs nothing
+            return "present" if strategy == Strategy.IMMEDIATE and prop.uses_get else "select"
+        return strategy
     return strategy
 
 

@@ -68,7 +68,7 @@ class Following:
     """A relationship that is loaded by a further statement, once the objects of a part are there.
 
     :ivar prop: the relationship.
-    :ivar strategy: how an option or the mapping says that it is loaded.
+    :ivar strategy: how an option or the mapping says that it is loaded; ``present`` for a reference that is taken from the identity map only.
     :ivar below: the options for the related objects, or None.
     :ivar owner: the class whose objects have it, where that is a subclass of the part's; else None.
     :ivar by_subquery: True where the query itself, as a subquery, stands for the keys of the objects.

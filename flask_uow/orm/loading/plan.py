@@ -157,6 +157,7 @@ def _described(part: EntityPart, name: str, depth: int) -> Iterator[str]:
     for following in part.following:
         by = "the query as a subquery" if following.by_subquery else "the keys of these objects"
         target = following.prop.mapper.class_.__name__
-        yield f"{indent}  then {following.prop.key}, {following.strategy}: SELECT of {target} by {by}"
+        how = f"SELECT of {target} by {by}" if following.strategy != "present" else "from the identity map"
+        yield f"{indent}  then {following.prop.key}, {following.strategy}: {how}"
         if following.below is not None:
             yield from (f"{indent}    {line}" for line in following.below.described())

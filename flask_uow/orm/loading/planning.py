@@ -329,6 +329,9 @@ def following_of(
         strategy = strategy_of(prop, tree, path)
         # no join is made for what only some of the objects have
         is_inherited = mapper.isa(prop.parent)
+        if strategy == "present":
+            yield Following(prop, strategy, None, None if is_inherited else prop.parent.class_)
+            continue
         if strategy not in ("selectin", "subquery", "immediate") and not (
             (joined_too or not is_inherited) and strategy in EAGER
         ):

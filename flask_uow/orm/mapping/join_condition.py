@@ -296,6 +296,14 @@ def _equated(term: ClauseElement) -> tuple[Any, Any] | None:
     return None
 
 
+def _equated_within(term: ClauseElement) -> tuple[Any, Any] | None:
+    """Return the two columns of which a term equates a cast, or whatever expression of one column; None when it is something else."""
+    if not isinstance(term, BinaryExpression) or term.operator is not ops.EQ:
+        return None
+    left, right = list(dict.fromkeys(columns_of(term.left))), list(dict.fromkeys(columns_of(term.right)))
+    return (left[0], right[0]) if len(left) == len(right) == 1 else None
+
+
 def _is_foreign_key(column: AnyColumn, other: AnyColumn, foreign_keys: list[Any]) -> bool:
     if foreign_keys:
         return any(column is key for key in foreign_keys)
@@ -332,7 +340,10 @@ def given_join_condition(
         pair = _pair(found, parent, target, foreign_keys, remote_side) if found is not None else None
         if pair is None:
             rest.append(term)
-        else:
+            # what is read by a cast or a function is written as it is
+            found = _equated_within(term) if found is None and not viewonly else None
+            pair = _pair(found, parent, target, foreign_keys, remote_side) if found is not None else None
+        if pair is not None:
             pairs.append(pair[:2])
             directions.add(pair[2])
     if len(directions) > 1 or (not pairs and not viewonly):

@@ -568,6 +568,12 @@ class Mapper(InspectedMapper):
         known = ", ".join(sorted(self.attribute_names))
         return InvalidRequestError(f"{self.class_.__name__} has no mapped attribute {name!r}.{hint} It has: {known}.")
 
+    def name_behind(self, name: str) -> str:
+        """Return the attribute that a synonym stands for; any other name as it is."""
+        while isinstance(prop := self.descriptors.get(name), SynonymProperty):
+            name = prop.name
+        return name
+
     def attribute_for_filter(self, name: str) -> Attribute:
         """Return the attribute that ``filter_by(name=...)`` means.
 

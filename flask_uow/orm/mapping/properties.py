@@ -470,7 +470,7 @@ def mapped_column(
     :param name: the name, by keyword; likewise ``type_``.
     :param deferred: load the column at first access, not with the object.
     :param deferred_group: a name; the deferred columns of one group are loaded together.
-    :param deferred_raiseload: an access of the deferred column is an InvalidRequestError where it is not loaded.
+    :param deferred_raiseload: defer the column, and have an access to it raise InvalidRequestError where it is not loaded.
     :param insert_default: the column's default, where ``default`` is to be that of a dataclass's constructor only.
     :param default: the column's default, and in a dataclass that of the constructor as well.
     :param sort_order: the column's place in its table: lower numbers come first, equal ones as they are declared.
@@ -490,7 +490,7 @@ def mapped_column(
     elif default is not NOT_GIVEN:
         keywords["default"] = default
     info = dict(keywords.pop("info", None) or {})
-    if deferred or deferred_group is not None:
+    if deferred or deferred_group is not None or deferred_raiseload:
         info[DEFERRED] = deferred_group
         info[RAISES] = deferred_raiseload
     if active_history:

@@ -437,3 +437,31 @@ def test_a_relationship_tells_what_it_leads_to() -> None:
     assert User.posts.entity is User.posts.mapper is inspect(Post)
     assert aliased(User).posts.of_type(other).entity is inspect(other)
     assert aliased(User).posts.mapper is inspect(Post)
+
+
+def test_both_sides_of_a_relationship_may_be_immediate(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Parent(Base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        children: Mapped[list[Child]] = relationship(back_populates="parent", lazy="immediate")
+
+    class Child(Base):
+        __tablename__ = "child"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("parent.id"))
+        parent: Mapped[Parent | None] = relationship(back_populates="children", lazy="immediate")
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Parent(children=[Child(), Child()]), Child()])
+        session.commit()
+        session.expunge_all()
+        parent = session.query(Parent).one()
+    # the Session is closed, and the children know their parent all the same
+    assert all(child.parent is parent for child in parent.children)
+    with Session(engine) as session:
+        children = session.query(Child).order_by(Child.id).all()
+    assert sum(child.parent is not None for child in children) == 2

@@ -25,6 +25,7 @@ from flask_uow import (
     inspect,
     mapped_column,
     select,
+    synonym,
     undefer,
 )
 from flask_uow.orm.attributes import get_history
@@ -169,3 +170,26 @@ def test_a_base_may_have_a_constructor_and_a_metaclass_of_its_own() -> None:
 def test_the_identity_key_of_a_row_by_the_session(session: Session) -> None:
     row = session.execute(select(Page.__table__)).one()
     assert session.identity_key(Page, row=row) == session.identity_key(Page, row.id)
+
+
+def test_a_column_that_raises_is_deferred(engine: Engine) -> None:
+    base: Any = declarative_base()
+
+    class Letter(base):
+        __tablename__ = "letter"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        key: Mapped[int] = synonym("id")
+        text: Mapped[str] = mapped_column(deferred_raiseload=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Letter(text="t"))
+        session.commit()
+        session.expunge_all()
+        letter = session.get(Letter, {"key": 1})
+        assert letter is session.get(Letter, {"id": 1})
+        with pytest.raises(InvalidRequestError, match="may not be"):
+            letter.text
+        assert session.query(Letter).options(undefer(Letter.text)).populate_existing().one().text == "t"
+        with pytest.raises(ArgumentError, match=r"the primary key of Letter is \(id\)"):
+            session.get(Letter, {"text": 1})

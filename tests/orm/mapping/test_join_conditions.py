@@ -15,11 +15,14 @@ from flask_uow import (
     Integer,
     Mapped,
     Session,
+    String,
     Table,
     and_,
     backref,
+    cast,
     declarative_base,
     foreign,
+    func,
     immediateload,
     joinedload,
     lazyload,
@@ -29,6 +32,7 @@ from flask_uow import (
     select,
     selectinload,
     subqueryload,
+    text,
 )
 from tests.statements import StatementLog
 
@@ -627,3 +631,91 @@ def test_a_link_to_nothing_is_no_partner_in_an_outer_join(base: Any, engine: Eng
             statement = select(Left.id, Right.id).outerjoin(relation).order_by(Left.id)
             assert session.execute(statement).all() == [(1, 5), (2, None), (3, None)]
             assert session.query(Left.id, Right.id).join(relation).all() == [(1, 5)]
+
+
+_READ_AS: dict[str, Any] = {
+    "cast": lambda code, folder_code: code == cast(foreign(folder_code), String),
+    "lower": lambda code, folder_code: func.lower(code) == func.lower(foreign(folder_code)),
+    "marked": lambda code, folder_code: func.trim(code) == remote(foreign(folder_code)),
+}
+
+
+@pytest.mark.parametrize("name", _READ_AS)
+def test_what_is_read_by_a_cast_or_a_function_is_written_as_it_is(engine: Engine, name: str) -> None:
+    base: Any = declarative_base()
+
+    class Folder(base):
+        __tablename__ = "folder"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        code: Mapped[str]
+        pages: Mapped[list[Page]] = relationship(
+            primaryjoin=lambda: _READ_AS[name](Folder.code, Page.folder_code), back_populates="folder"
+        )
+
+    class Page(base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        folder_code: Mapped[str | None]
+        folder: Mapped[Folder | None] = relationship(
+            primaryjoin=lambda: _READ_AS["cast"](Folder.code, Page.folder_code), back_populates="pages"
+        )
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Folder(code="aB", pages=[Page(), Page()]), Folder(code="c"), Page(folder_code="zz")])
+        session.commit()
+        assert sorted(session.scalars(select(Page.folder_code))) == ["aB", "aB", "zz"]
+        for load in (joinedload, selectinload, subqueryload, lazyload):
+            session.expunge_all()
+            folders = session.query(Folder).options(load(Folder.pages)).order_by(Folder.id).all()
+            assert [len(folder.pages) for folder in folders] == [2, 0]
+            session.expunge_all()
+            pages = session.query(Page).options(load(Page.folder)).filter(Page.folder.has()).all()
+            assert [page.folder.code for page in pages] == ["aB", "aB"]
+        assert session.query(Folder).filter(Folder.pages.any()).count() == 1
+        folders = session.query(Folder).order_by(Folder.id).all()
+        folders[1].pages.append(folders[0].pages[0])
+        session.commit()
+        assert [len(folder.pages) for folder in folders] == [1, 1]
+        folders[0].pages.clear()
+        session.commit()
+        assert session.query(Page).filter(Page.folder_code.is_(None)).count() == 1
+
+
+def test_a_function_may_be_the_comparison_of_a_relationship(engine: Engine) -> None:
+    base: Any = declarative_base()
+
+    class Folder(base):
+        __tablename__ = "folder"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+        pages: Mapped[list[Page]] = relationship(
+            primaryjoin=lambda: func.starts_alike(remote(foreign(Page.path)), Folder.name).as_comparison(1, 2),
+            viewonly=True,
+            order_by="Page.id",
+        )
+
+    class Page(base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        path: Mapped[str]
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        if engine.dialect.name == "postgresql":
+            session.execute(text(
+                "CREATE FUNCTION starts_alike(text, text) RETURNS boolean AS 'SELECT left($1, 1) = left($2, 1)' LANGUAGE sql"
+            ))  # fmt: skip
+        else:
+            raw = session.connection().connection
+            raw.create_function("starts_alike", 2, lambda one, other: one[0] == other[0])
+        session.add_all([Folder(name="a"), Folder(name="b"), Page(path="b/1"), Page(path="b/2"), Page(path="c")])
+        session.flush()
+        session.expunge_all()
+        for load in (joinedload, selectinload, lazyload):
+            folders = session.query(Folder).options(load(Folder.pages)).order_by(Folder.name)
+            assert [[page.path for page in folder.pages] for folder in folders] == [[], ["b/1", "b/2"]]
+            session.expunge_all()
+        assert [folder.name for folder in session.query(Folder).filter(Folder.pages.any())] == ["b"]
+    with pytest.raises(ArgumentError, match="the call has 1 arguments, counted from 1"):
+        func.f(Page.id).as_comparison(1, 2)
