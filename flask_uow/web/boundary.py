@@ -208,17 +208,18 @@ class _Boundary:
 
     def _reach_commit_point(self, scope: Scope, response: Response) -> None:
         scope.response = response
-        if self.settings.commit_on is not _AT_RESPONSE or scope.kind is not _REQUEST:
+        if scope.kind is not _REQUEST:
             return
-        try:
-            outcome = scope.outcome = self._decide(scope, _RESPONSE, scope.error)
-        except BaseException:
-            roll_back(scope)
-            raise
-        if not scope.sessions:
-            return
-        finish(scope, outcome)
-        if response.is_streamed:
+        if self.settings.commit_on is _AT_RESPONSE:
+            try:
+                outcome = scope.outcome = self._decide(scope, _RESPONSE, scope.error)
+            except BaseException:
+                roll_back(scope)
+                raise
+            if not scope.sessions:
+                return
+            finish(scope, outcome)
+        if response.is_streamed and scope.sessions:
             scope.awaits_body = True
             # stream_with_context ends the scope after the body; other streams end it here
             response.call_on_close(lambda: end_scope(scope, Outcome.ROLLBACK))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
@@ -29,7 +29,7 @@ __all__ = ["NO_MODELS", "uow_commands"]
 
 P = ParamSpec("P")
 
-NO_MODELS = "No model or table is known, so nothing is created: import the modules that define them where the app is made, in create_app() say."
+NO_MODELS = "No model or table is known, so nothing is {}: import the modules that define them where the app is made, in create_app() say."
 
 uow_commands = AppGroup("uow", help="Work with the databases of the app.")
 
@@ -56,8 +56,7 @@ def create_all(bind: str | None) -> None:
     """Create the tables that do not exist yet; tell of those that lack columns of their models."""
     db = _extension()
     keys = _chosen_keys(db, bind)
-    if not any(db.metadatas[key].tables for key in keys):
-        click.echo(NO_MODELS, err=True)
+    _tell_of_no_models(db, keys, "created")
     for key in keys:
         before = _existing_tables(db, key)
         db.create_all(key)
@@ -82,6 +81,7 @@ def drop_all(bind: str | None, yes: bool) -> None:
     if not yes:
         where = ", ".join(f"{_shown(key)} ({db.engines[key].url})" for key in keys)
         click.confirm(f"Drop all tables of the models and every row in them? Binds: {where}", abort=True)
+    _tell_of_no_models(db, keys, "dropped")
     for key in keys:
         before = _existing_tables(db, key)
         db.drop_all(key)
@@ -95,7 +95,9 @@ def drop_all(bind: str | None, yes: bool) -> None:
 def ddl(bind: str | None) -> None:
     """Print the SQL that creates the tables."""
     db = _extension()
-    for key in _chosen_keys(db, bind):
+    keys = _chosen_keys(db, bind)
+    _tell_of_no_models(db, keys, "printed")
+    for key in keys:
         click.echo(f"-- {_shown(key)}: {db.engines[key].dialect.name}")
         for statement in _ddl_statements(db, key):
             click.echo(f"{statement};\n")
@@ -264,6 +266,12 @@ def _chosen_keys(db: UnitOfWork, bind: str | None) -> list[str | None]:
 
 def _shown(key: str | None) -> str:
     return DEFAULT_BIND if key is None else key
+
+
+def _tell_of_no_models(db: UnitOfWork, keys: Iterable[str | None], done: str) -> None:
+    """Say on stderr that a command finds nothing to do, where that is so; ``done`` is what is not done."""
+    if not any(db.metadatas[key].tables for key in keys):
+        click.echo(NO_MODELS.format(done), err=True)
 
 
 def _existing_tables(db: UnitOfWork, key: str | None) -> set[str]:

@@ -48,7 +48,7 @@ def create_tables(db: UnitOfWork, bind_key: BindKeys) -> None:
     engines = db.engines
     keys = chosen_keys(engines, bind_key)
     if bind_key == ALL_BINDS and not any(db.metadatas[key].tables for key in keys):
-        db.current_app().logger.warning(NO_MODELS)
+        db.current_app().logger.warning(NO_MODELS.format("created"))
     for key in keys:
         db.metadatas[key].create_all(engines[key])
         if db.has_twophase():

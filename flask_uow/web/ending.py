@@ -67,9 +67,12 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
         return
     try:
         finish(scope, outcome, not keep_session)
-    finally:
-        if not keep_session:
-            close_sessions(scope)
+    except BaseException:
+        # no body follows
+        close_sessions(scope)
+        raise
+    if not keep_session:
+        close_sessions(scope)
 
 
 def close_sessions(scope: Scope) -> None:

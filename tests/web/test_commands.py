@@ -261,11 +261,14 @@ def test_create_all_takes_one_bind(empty_app: tuple[UnitOfWork, Flask], bind: st
     assert tables(db, app) == expected
 
 
-def test_create_all_says_that_no_model_is_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "done"), [(["create-all"], "created"), (["ddl"], "printed"), (["drop-all", "--yes"], "dropped")]
+)
+def test_a_command_about_tables_says_that_no_model_is_known(tmp_path: Path, command: list[str], done: str) -> None:
     app = make_app(UnitOfWork(), f"sqlite:///{tmp_path / 'empty.db'}", create=False)
-    result = run(app, "uow", "create-all")
+    result = run(app, "uow", *command)
     assert result.exit_code == 0
-    assert "No model or table is known" in result.output
+    assert f"No model or table is known, so nothing is {done}" in result.output
 
 
 def test_create_all_tells_which_columns_a_table_lacks_that_was_there_before(

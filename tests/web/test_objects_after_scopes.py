@@ -384,6 +384,17 @@ def test_a_teardown_function_reads_what_others_have_written_since_the_commit(lib
     assert read == ["maps"]
 
 
+def test_a_savepoint_that_undoes_nothing_leaves_what_is_loaded_readable(library: SimpleNamespace) -> None:
+    with library.app.app_context():
+        shelf = load(library)
+        try:
+            with library.db.session.begin_nested():
+                raise KeyError("what a form says is wrong")
+        except KeyError:
+            pass
+    assert (shelf.name, shelf.note) == ("poems", "dusty")
+
+
 def test_values_that_a_savepoint_leaves_are_not_readable_when_the_transaction_around_it_is_undone(
     library: SimpleNamespace,
 ) -> None:

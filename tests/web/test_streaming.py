@@ -9,8 +9,8 @@ import pytest
 from flask import Flask, Response, stream_with_context
 from flask.testing import FlaskClient
 
-from flask_uow import InvalidRequestError, UnitOfWork
-from tests.web.apps import add_note, saved_texts
+from flask_uow import IntegrityError, InvalidRequestError, UnitOfWork
+from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
 def test_the_work_is_committed_and_the_connection_is_back_before_the_first_byte(
@@ -48,6 +48,50 @@ def test_objects_are_attached_inside_stream_with_context(db: UnitOfWork, flask_a
     assert http.post("/").text == "aa"
     with flask_app.app_context():
         assert db.engine.pool.checked_out() == 0
+
+
+@pytest.mark.parametrize("commit_on", ["response", "teardown", None])
+def test_objects_are_attached_in_a_streamed_body_whatever_commits(database_uri: str, commit_on: str | None) -> None:
+    db = make_db()
+    app = make_app(db, database_uri, UOW_COMMIT_ON=commit_on)
+
+    @app.post("/")
+    def view() -> Any:
+        note = add_note(db, "a")
+        db.session.commit()
+        other = db.session.query(db.Note).one()
+        add_note(db, "b")
+
+        def body() -> Iterator[str]:
+            db.session.expire(other)
+            yield f"{note.text} {other.text}"
+            add_note(db, "c")
+
+        return Response(stream_with_context(body()))
+
+    assert app.test_client().post("/").text == "a a"
+    with app.app_context():
+        assert db.engine.pool.checked_out() == 0
+    assert saved_texts(db, app) == (["a"] if commit_on is None else ["a", "b", "c"])
+    dispose(db, app)
+
+
+def test_a_commit_at_teardown_that_fails_before_a_streamed_body_leaves_nothing_open(database_uri: str) -> None:
+    db = make_db()
+    app = make_app(db, database_uri, UOW_COMMIT_ON="teardown")
+
+    @app.post("/")
+    def view() -> Any:
+        add_note(db, "a")
+        add_note(db, "a")
+        return Response(stream_with_context(iter(["a"])))
+
+    with pytest.raises(IntegrityError):
+        app.test_client().post("/")
+    with app.app_context():
+        assert db.engine.pool.checked_out() == 0
+    assert saved_texts(db, app) == []
+    dispose(db, app)
 
 
 def test_a_generator_outside_the_context_is_told_of_stream_with_context(
