@@ -19,6 +19,7 @@ from psycopg2.extras import Range
 from flask_uow.engine.dialects.base import Dialect, Processor
 from flask_uow.engine.dialects.postgresql_elements import PostgreSQLRecord, range_text
 from flask_uow.sql.types import ARRAY, TypeDecorator, TypeEngine, to_instance, type_for_value
+from flask_uow.sql.types.texts import plain_text
 
 __all__ = ["array_binder", "array_items", "array_literal", "array_type", "element_text", "selected"]
 
@@ -118,7 +119,7 @@ def unknown_text(value: object, dialect: Dialect) -> str:
     """Return the text of a value whose column has a type that is not known here, by the value's own class."""
     if isinstance(value, str):
         # of a member of an enum of texts the text itself, not its name
-        return str.__str__(value)
+        return plain_text(value)
     if isinstance(value, (list, tuple)):
         texts = [None if item is None else unknown_text(item, dialect) for item in value]
         if any(isinstance(item, (list, tuple)) for item in value):

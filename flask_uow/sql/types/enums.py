@@ -12,6 +12,7 @@ from flask_uow.exc import ArgumentError
 from flask_uow.sql.types.base import NULLTYPE, TypeEngine, type_for_value
 from flask_uow.sql.types.named_types import NamedType
 from flask_uow.sql.types.plain import PLAIN
+from flask_uow.sql.types.texts import plain_text
 from flask_uow.sql.value_errors import out_of_range, wrong_kind
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Enum(TypeEngine[Any], NamedType):
             if not isinstance(value, str) or (value not in self.names and self.validate_strings):
                 expected = f"one of {', '.join(map(repr, self.names))}"
                 out_of_range(self, value, expected, "Pass one of them, or add the value to the Enum.")
-            return str.__str__(value)
+            return plain_text(value)
         if isinstance(value, str) and not self.validate_strings and not isinstance(value, enum_class):
             return value
         if not isinstance(value, enum_class):

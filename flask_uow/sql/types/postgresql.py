@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from flask_uow.sql.types.base import TypeEngine
 from flask_uow.sql.types.numbers import BigInteger
+from flask_uow.sql.types.texts import plain_text
 from flask_uow.sql.value_errors import wrong_kind
 
 __all__ = [
@@ -34,7 +35,7 @@ class PostgreSQLText(TypeEngine[str]):
         if not isinstance(value, str):
             expected = " or ".join(["a str", *(f"an {cls.__name__}" for cls in self._written)])
             wrong_kind(self, value, expected, "Convert it with str().")
-        return str.__str__(value)
+        return plain_text(value)
 
 
 class INET(PostgreSQLText):

@@ -9,7 +9,7 @@ from flask_uow.sql.types.base import TypeEngine, type_for_value
 from flask_uow.sql.types.plain import PLAIN
 from flask_uow.sql.value_errors import wrong_kind
 
-__all__ = ["String", "Text", "Unicode", "UnicodeText"]
+__all__ = ["String", "Text", "Unicode", "UnicodeText", "plain_text"]
 
 
 class String(TypeEngine[str]):
@@ -55,8 +55,13 @@ class String(TypeEngine[str]):
                 "Shorten it, or give the column a larger length, or Text."
             )
             raise DataError(message, orig=ValueError(message))
-        # the text of a subclass of str, an enum among them
-        return value if type(value) is str else str.__str__(value)
+        return value if type(value) is str else plain_text(value)
+
+
+def plain_text(value: str) -> str:
+    """Return the text of a member of an enum of texts, of another subclass of str, or of a proxy of a str (as Werkzeug's LocalProxy)."""
+    # a proxy says that it is a str, and is none
+    return str.__str__(value) if issubclass(type(value), str) else str(value)
 
 
 class Text(String):

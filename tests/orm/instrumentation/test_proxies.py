@@ -17,12 +17,14 @@ from flask_uow import (
     ForeignKey,
     Mapped,
     Session,
+    func,
     inspect,
     make_transient,
     mapped_column,
     object_mapper,
     relationship,
     select,
+    update,
 )
 from flask_uow.orm import attribute_mapped_collection, collection, validates
 from flask_uow.orm.exc import UnmappedInstanceError
@@ -407,6 +409,17 @@ def test_update_with_a_proxy_in_its_criteria_changes_loaded_objects_too(
     first, second = ed.posts
     session.query(Post).filter(Post.author == proxy_of(ed)).update({"title": "z"}, synchronize_session="evaluate")
     assert (first.__dict__["title"], second.__dict__["title"]) == ("z", "z")
+
+
+def test_a_proxy_of_a_text_is_taken_for_the_text(session: Session) -> None:
+    name = LocalProxy(lambda: "ed")
+    session.add(User(name=name))
+    session.commit()
+    user = session.query(User).filter(User.name == name).one()
+    assert session.scalars(select(func.length(User.name)).where(User.name.in_([name]))).all() == [2]
+    assert type(user.name) is str
+    session.execute(update(User).values(name=LocalProxy(lambda: "fred")))
+    assert session.scalars(select(User.name)).all() == ["fred"]
 
 
 # -- what is no proxy of a mapped object
