@@ -426,9 +426,15 @@ class SessionTransaction:
                 self.accounts.keep_values(level.accounts)
                 level = level.parent
         self.accounts.undo(session.objects)
-        # those of a savepoint may still be undone by the transaction around it
-        session.observer.expire_after_rollback(session, not has_written and not self.nested)
+        # what was read in a savepoint may still be undone by the transaction around it
+        session.observer.expire_after_rollback(session, not (has_written or (self.nested and self._follows_writes())))
         self.accounts.clear()
+
+    def _follows_writes(self) -> bool:
+        """Return whether something may have been written before this savepoint, in the transaction around it."""
+        assert self.parent is not None
+        outer = self.parent.real
+        return outer.nested or outer.participants.has_written
 
     def take_back_filled(self) -> None:
         """Have new objects without the values again that a failed flush has filled in: another one asks the defaults anew."""
