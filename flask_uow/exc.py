@@ -56,6 +56,7 @@ __all__ = [
     "DBAPIError",
     "DataError",
     "DatabaseError",
+    "DisconnectionError",
     "FlaskUowError",
     "IntegrityError",
     "InterfaceError",
@@ -162,6 +163,10 @@ class UnboundExecutionError(InvalidRequestError):
 
 class TimeoutError(FlaskUowError):
     """No connection of the pool became free within its time-out (in seconds)."""
+
+
+class DisconnectionError(FlaskUowError):
+    """Raised by what listens to ``checkout``: the connection is lost, and another one is to be lent."""
 
 
 class CommitOutcomeUnknown(FlaskUowError):

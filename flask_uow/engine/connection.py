@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.ending import EndingConnection
-from flask_uow.engine.executing import execute_driver_sql, execute_statement, with_options
+from flask_uow.engine.executing import execute_driver_sql, execute_statement, execute_told, with_options
 from flask_uow.engine.gate import CLOSED, INHERITED, LOST, READING, Gate, opening_gate
+from flask_uow.engine.listeners import tell_of_error
 from flask_uow.engine.marks import CHANGES_SESSION
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
@@ -63,7 +64,12 @@ class Connection(EndingConnection):
         self.begins_implicitly = True
         self._options = engine.options
         # the attributes before: a connection that the pool gives nothing is finalized all the same, and asks for them
-        record = self._record = engine.pool.checkout(self) if record is None else record
+        if record is None:
+            try:
+                record = engine.pool.checkout(self)
+            except DBAPIError as error:
+                raise tell_of_error(None, engine, error, error.orig or error) from error.__cause__
+        self._record = record
         self._cursor = record.cursor
 
     # -- options
@@ -83,6 +89,8 @@ class Connection(EndingConnection):
                     "the isolation level cannot change while a transaction is open. Set it before begin(), or pass it to begin()."
                 )
         self._options = {**self._options, **options}
+        if self.listeners.around:
+            self.listeners.tell("set_connection_execution_options", self, options)
         return self
 
     def get_execution_options(self) -> Mapping[str, Any]:
@@ -151,11 +159,23 @@ class Connection(EndingConnection):
             return self.scalar(statement)
         if execution_options:
             statement = with_options(statement, execution_options)
+        if self.listeners.around:
+            return execute_told(self, statement, parameters)
         if not self._stack and self._begin_implicitly():
             try:
                 return execute_statement(self, statement, parameters)
             except BaseException:
                 # a statement that fails leaves no transaction behind that it began itself
+                self.rollback()
+                raise
+        return execute_statement(self, statement, parameters)
+
+    def execute_untold(self, statement: Statement, parameters: Parameters) -> Any:
+        """Execute a statement; what listens to ``before_execute`` has been told of it. For the package."""
+        if not self._stack and self._begin_implicitly():
+            try:
+                return execute_statement(self, statement, parameters)
+            except BaseException:
                 self.rollback()
                 raise
         return execute_statement(self, statement, parameters)
@@ -418,7 +438,7 @@ class Connection(EndingConnection):
                     "with isolation_level='AUTOCOMMIT' there is no transaction that could be read only or prepared."
                 )
             self._stack.append(transaction)
-            return transaction
+            return self._told_of_begin(transaction)
         record = self._record
         assert record is not None
         is_settled = record.is_settled and self._is_settled(record)
@@ -435,6 +455,17 @@ class Connection(EndingConnection):
             transaction.commit_limit = limit
             self._cursor = dialect.timed(self._cursor, limit)
         self._stack.append(transaction)
+        return self._told_of_begin(transaction) if self.listeners.around else transaction
+
+    def _told_of_begin(self, transaction: T) -> T:
+        try:
+            if isinstance(transaction, TwoPhaseTransaction):
+                self.listeners.tell("begin_twophase", self, transaction.xid)
+            else:
+                self.listeners.tell("begin", self)
+        except BaseException:
+            transaction.rollback()
+            raise
         return transaction
 
     def _end_unwritten(self) -> None:
@@ -466,6 +497,8 @@ class Connection(EndingConnection):
         # a name is never used twice, so that RELEASE and ROLLBACK TO cannot meet another savepoint of that name
         self._savepoints += 1
         name = f"uow_{self._savepoints}"
+        if self.listeners.around:
+            self.listeners.tell("savepoint", self, name)
         self.run_transaction_sql(f"SAVEPOINT {name}")
         nested = NestedTransaction(self, name, self._has_written)
         # counted from here on: whether the rollback of the savepoint alone would undo anything

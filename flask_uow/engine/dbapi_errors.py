@@ -7,9 +7,11 @@ result are translated too. Connections call :func:`translate`; whether the conne
 
 from __future__ import annotations
 
+import re
+
 from flask_uow import exc
 
-__all__ = ["HIDDEN", "lost_at_commit", "translate"]
+__all__ = ["EXPANDING", "HIDDEN", "lacks_expansion", "lost_at_commit", "translate"]
 
 # stands for the parameters of a statement of an engine with hide_parameters
 HIDDEN = "hidden"
@@ -27,6 +29,12 @@ _BY_NAME: dict[str, type[exc.DBAPIError]] = {
         exc.NotSupportedError,
     )
 }
+
+# IN and a placeholder of either driver
+_IN_WITHOUT_BRACKETS = re.compile(r"\bin\s+(\?|%s|%\()", re.IGNORECASE)
+# where one value is meant, and PostgreSQL is given a list
+_IN_BRACKETS = re.compile(r"\bin\s*\(%s(::jsonb)?", re.IGNORECASE)
+EXPANDING = "A list in SQL text needs a parameter that expands: text('... IN :ids').bindparams(bindparam('ids', expanding=True))."
 
 
 def translate(
@@ -95,3 +103,14 @@ def _conversion_error(error: BaseException) -> type[exc.DBAPIError]:
         # the number of parameters, or a class that the driver cannot send
         return exc.ProgrammingError
     return exc.InterfaceError
+
+
+def lacks_expansion(message: str, statement: str, params: object) -> bool:
+    """Return True for an error of a statement that was given a list where IN has one value."""
+    if "syntax error" in message and _IN_WITHOUT_BRACKETS.search(statement):
+        return True
+    found = _IN_BRACKETS.search(statement)
+    # of many rows the values are in a list
+    if found is None or not isinstance(params, tuple):
+        return False
+    return found.group(1) is not None or any(isinstance(value, (list, tuple)) for value in params)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from flask_uow.engine.gate import FAILED, LOST, PREPARED, BlockOver
+from flask_uow.engine.gate import FAILED, LOST, PREPARED, READING, BlockOver
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.exc import DBAPIError
 
@@ -60,6 +60,8 @@ class EndingConnection(SendingConnection):
             self._gate = BlockOver(gate)
 
     def _commit_root(self, transaction: Transaction) -> None:
+        if self.listeners.around:
+            self._tell_of_end(transaction, "commit")
         try:
             if self._gate is not None and self._gate.refusal is not None:
                 self._refuse(self._gate)
@@ -69,6 +71,13 @@ class EndingConnection(SendingConnection):
             self._rollback_root(transaction)
             raise
         self._end_stack()
+
+    def note_begin(self) -> None:
+        """Send no BEGIN for the transaction that is open: a statement that does so comes now, as on SQLite the application may have it."""
+        gate = self._gate
+        if gate is not None and gate.refusal is None and self._stack and not self._begins_with_statement:
+            self._gate = READING if gate.read_only else None
+            self._has_begun = True
 
     def _commit_now(self, transaction: Transaction) -> None:
         start = time.perf_counter()
@@ -80,7 +89,7 @@ class EndingConnection(SendingConnection):
         except self.dialect.errors as error:
             self._fail_to_commit(error, transaction.is_read_only)
         self._has_begun = False
-        if self._listeners.after_execute:
+        if self.listeners.after_execute:
             self._notify("COMMIT", time.perf_counter() - start, "transaction")
 
     def end_savepoints(self) -> None:
@@ -120,8 +129,17 @@ class EndingConnection(SendingConnection):
             # a connection that was lost meanwhile stays so
             self._gate = PREPARED if self._gate is None else self._gate
 
+    def _tell_of_end(self, transaction: Transaction, end: str) -> None:
+        xid = getattr(transaction, "xid", None)
+        if xid is None:
+            self.listeners.tell(end, self)
+        else:
+            self.listeners.tell(f"{end}_twophase", self, xid, False)
+
     def _rollback_root(self, transaction: Transaction) -> None:
         record = self._record
+        if self.listeners.around and record is not None and not record.broken:
+            self._tell_of_end(transaction, "rollback")
         self._end_stack()
         has_begun, self._has_begun = self._has_begun, False
         if record is None or record.broken:
@@ -137,6 +155,8 @@ class EndingConnection(SendingConnection):
                     raise
 
     def _release_savepoint(self, nested: NestedTransaction) -> None:
+        if self.listeners.around:
+            self.listeners.tell("release_savepoint", self, nested.name, None)
         self.run_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
         self._end_stack(self._stack.index(nested))
         self._has_written = self._has_written or nested.had_written
@@ -148,6 +168,8 @@ class EndingConnection(SendingConnection):
         if record is None or record.broken or self._gate is FAILED:
             # the whole transaction is gone, and the outer rollback says so
             return
+        if self.listeners.around:
+            self.listeners.tell("rollback_savepoint", self, nested.name, None)
         self._send_transaction_sql(f"ROLLBACK TO SAVEPOINT {nested.name}")
         # ROLLBACK TO leaves the savepoint itself in place
         self._send_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")

@@ -123,7 +123,16 @@ class Engine:
         :raises TimeoutError: when none became free in time.
         :raises OperationalError: when the database cannot be reached.
         """
-        return Connection(self) if self._rollback_only is None else self._rollback_only.connect()
+        connection = Connection(self) if self._rollback_only is None else self._rollback_only.connect()
+        return self._told_of(connection) if self.listeners.around else connection
+
+    def _told_of(self, connection: Connection) -> Connection:
+        try:
+            self.listeners.tell("engine_connect", connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def connect_apart(self) -> Connection:
         """Return a new connection that is not of the pool and is closed after use, for what must never wait for the pool.
@@ -191,6 +200,7 @@ class Engine:
         made.options = {**self.options, **options}
         made.isolation_level = made.options.get("isolation_level", self.isolation_level)
         made._original = self
+        self.listeners.tell("set_engine_execution_options", made, options)
         return made
 
     def update_execution_options(self, **options: Any) -> None:
@@ -301,6 +311,7 @@ class Engine:
             return
         self.pool.dispose()
         self.dialect.dispose()
+        self.listeners.tell("engine_disposed", self)
 
     def __repr__(self) -> str:
         return f"Engine({self.url})"

@@ -1,38 +1,67 @@
-"""The events of engines: connections that are opened, lent and given back, and statements; see :mod:`flask_uow.sql.event`."""
+"""The events of engines, pools and connections; see :mod:`flask_uow.sql.event`.
+
+Connections that are opened, lent and given back; transactions; statements; errors.
+"""
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from flask_uow.engine.connection import Connection
 from flask_uow.engine.engine import Engine, engines
+from flask_uow.engine.listeners import EngineListeners
 from flask_uow.engine.pool import Pool
 from flask_uow.sql.event import EventKind, Registered, register_kind
-
-if TYPE_CHECKING:
-    pass
 
 __all__: list[str] = []
 
 _CONNECTION = ("dbapi_connection", "connection_record")
 _STATEMENT = ("conn", "cursor", "statement", "parameters", "context", "executemany")
+_ELEMENT = ("conn", "clauseelement", "multiparams", "params", "execution_options")
+
+_OF_POOLS: Mapping[str, tuple[str, ...]] = {
+    "connect": _CONNECTION, "first_connect": _CONNECTION, "checkout": (*_CONNECTION, "connection_proxy"), "checkin": _CONNECTION,
+    "reset": (*_CONNECTION, "reset_state"), "invalidate": (*_CONNECTION, "exception"), "detach": _CONNECTION, "close": _CONNECTION,
+}  # fmt: skip
+_OF_CONNECTIONS: Mapping[str, tuple[str, ...]] = {
+    "before_cursor_execute": _STATEMENT, "after_cursor_execute": _STATEMENT, "before_execute": _ELEMENT, "after_execute": (*_ELEMENT, "result"),
+    "handle_error": ("exception_context",), "set_connection_execution_options": ("conn", "opts"),
+    "begin": ("conn",), "commit": ("conn",), "rollback": ("conn",),
+    "savepoint": ("conn", "name"), "release_savepoint": ("conn", "name", "context"), "rollback_savepoint": ("conn", "name", "context"),
+    "begin_twophase": ("conn", "xid"), "prepare_twophase": ("conn", "xid"),
+    "commit_twophase": ("conn", "xid", "is_prepared"), "rollback_twophase": ("conn", "xid", "is_prepared"),
+}  # fmt: skip
+_OF_ENGINES: Mapping[str, tuple[str, ...]] = {
+    "engine_connect": ("conn",), "do_connect": ("dialect", "conn_rec", "cargs", "cparams"),
+    "set_engine_execution_options": ("engine", "opts"), "engine_disposed": ("engine",),
+}  # fmt: skip
+
+# the forms of functions that programs of earlier times have: which arguments they take
+_FORMER: Mapping[str, tuple[int, ...]] = {
+    "before_execute": (0, 1, 2, 3),
+    "after_execute": (0, 1, 2, 3, 5),
+    "reset": (0, 1),
+}
 
 # what listens to every engine
 _all: dict[str, list[Registered]] = {}
+# by pool, and by connection
 _own: weakref.WeakKeyDictionary[Any, dict[str, list[Registered]]] = weakref.WeakKeyDictionary()
+_heard: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 class _EngineEvents(EventKind):
     targets = "an engine, its pool, or Engine for all of them"
     options = frozenset({"retval"})
-    names: Mapping[str, tuple[str, ...]] = {
-        "connect": _CONNECTION, "first_connect": _CONNECTION, "checkout": (*_CONNECTION, "connection_proxy"), "checkin": _CONNECTION,
-        "close": _CONNECTION, "before_cursor_execute": _STATEMENT, "after_cursor_execute": _STATEMENT,
-    }  # fmt: skip
+    names: Mapping[str, tuple[str, ...]] = {**_OF_POOLS, **_OF_CONNECTIONS, **_OF_ENGINES}
 
     def takes(self, target: object) -> bool:
-        return isinstance(target, (Engine, Pool)) or target is Engine or target is Pool
+        return isinstance(target, (Engine, Pool)) or (
+            isinstance(target, type) and (target is Engine or issubclass(target, Pool))
+        )
 
     def registered(self, target: object, name: str) -> list[Registered]:
         if isinstance(target, type):
@@ -43,18 +72,77 @@ class _EngineEvents(EventKind):
         for engine in list(engines):
             if isinstance(target, type) or _pool_of(target) is engine.pool:
                 take_listeners(engine, name)
+        for connection in list(_heard):
+            _take_own(connection)
 
     def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
-        if name == "before_cursor_execute" and not options.get("retval"):
+        return _adapted(name, function, options)
 
-            def unchanged(
-                conn: object, cursor: object, statement: str, parameters: object, context: object, many: bool
-            ) -> Any:
-                function(conn, cursor, statement, parameters, context, many)
-                return statement, parameters
 
-            return unchanged
-        return function
+class _ConnectionEvents(EventKind):
+    targets = "a connection"
+    options = frozenset({"retval"})
+    names = _OF_CONNECTIONS
+
+    def takes(self, target: object) -> bool:
+        return isinstance(target, Connection)
+
+    def registered(self, target: object, name: str) -> list[Registered]:
+        return _own.setdefault(target, {}).setdefault(name, [])
+
+    def changed(self, target: object, name: str) -> None:
+        assert isinstance(target, Connection)
+        _heard.add(target)
+        _take_own(target)
+
+    def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+        return _adapted(name, function, options)
+
+
+def _adapted(name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return the function to call: one that changes nothing where its answer does not count, and in the form that it has."""
+    call = _in_its_form(name, function)
+    if options.get("retval"):
+        return call
+    if name == "before_cursor_execute":
+
+        def unchanged(
+            conn: object, cursor: object, statement: str, parameters: object, context: object, many: bool
+        ) -> Any:
+            function(conn, cursor, statement, parameters, context, many)
+            return statement, parameters
+
+        return unchanged
+    if name == "before_execute":
+
+        def told(conn: object, element: object, many: object, one: object, given: object) -> Any:
+            call(conn, element, many, one, given)
+            return element, many, one
+
+        return told
+    return call
+
+
+def _in_its_form(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function to call with all arguments of an event, of one that takes those of earlier times."""
+    taken = _takes(function)
+    if name == "engine_connect" and taken == 2:
+        return lambda conn: function(conn, False)
+    places = _FORMER.get(name, ())
+    if places and taken == len(places):
+        return lambda *arguments: function(*(arguments[place] for place in places))
+    return function
+
+
+def _takes(function: Callable[..., Any]) -> int | None:
+    """Return how many arguments a function takes by position; None where that is not known, or where it takes any number."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(one.kind in (one.VAR_POSITIONAL, one.KEYWORD_ONLY) for one in parameters):
+        return None
+    return sum(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in parameters)
 
 
 def _pool_of(target: object) -> Pool:
@@ -73,13 +161,28 @@ def take_listeners(engine: Engine, *names: str) -> None:
     own = _own.get(engine.pool, {})
     for name in names or tuple({*_all, *own}):
         calls = tuple(made.call for made in (*_all.get(name, ()), *own.get(name, ())))
-        if name == "before_cursor_execute":
-            engine.listeners.before_cursor = calls
-        elif name == "after_cursor_execute":
-            engine.listeners.after_cursor = calls
-        else:
+        if name == "do_connect":
+            engine.dialect.connect_listeners = calls
+        elif name in _OF_POOLS:
             engine.pool.listen(name, calls)
+        else:
+            engine.listeners.listen(name, calls)
+
+
+def _take_own(connection: Connection) -> None:
+    """Have a connection call what listens to it, after what listens to its engine."""
+    shared = connection.engine.listeners
+    made = EngineListeners()
+    # the same lists, which may be changed later on
+    made.before_execute, made.after_execute = shared.before_execute, shared.after_execute
+    made.before_cursor, made.after_cursor, made.around = shared.before_cursor, shared.after_cursor, shared.around
+    for name, registered in _own.get(connection, {}).items():
+        present = {"before_cursor_execute": made.before_cursor, "after_cursor_execute": made.after_cursor}
+        before = present.get(name, made.around.get(name, ()))
+        made.listen(name, (*before, *(one.call for one in registered)))
+    connection.listeners = made
 
 
 register_kind(_EngineEvents())
+register_kind(_ConnectionEvents())
 Engine.when_made = staticmethod(take_listeners)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
     from flask_uow.sql.typed import Parameters, Statement
 
-__all__ = ["execute_driver_sql", "execute_statement", "with_options"]
+__all__ = ["execute_driver_sql", "execute_statement", "execute_told", "tell_after", "told_before", "with_options"]
 
 # rows at a time where only streaming was asked for
 _STREAM_PAGE = 1000
@@ -94,6 +94,38 @@ def execute_statement(
     return connection.read_result(compiled, cursor, keys, statement)
 
 
+def execute_told(connection: Connection, statement: Any, parameters: Any) -> Any:
+    """Execute a statement between calls of what listens to ``before_execute``, which may change it, and to ``after_execute``."""
+    statement, parameters = told_before(connection, statement, parameters)
+    result = connection.execute_untold(statement, parameters)
+    tell_after(connection, statement, parameters, result)
+    return result
+
+
+def told_before(connection: Connection, statement: Any, parameters: Any) -> tuple[Any, Any]:
+    """Tell what listens to ``before_execute`` of a statement; return the statement and the parameters to be executed."""
+    for call in connection.listeners.around.get("before_execute", ()):
+        many, one = _as_told(parameters)
+        statement, many, one = call(connection, statement, many, one, _options_of(statement))
+        parameters = many if many else one if one else None
+    return statement, parameters
+
+
+def tell_after(connection: Connection, statement: Any, parameters: Any, result: object) -> None:
+    """Tell what listens to ``after_execute`` of a statement that was executed."""
+    for call in connection.listeners.around.get("after_execute", ()):
+        call(connection, statement, *_as_told(parameters), _options_of(statement), result)
+
+
+def _as_told(parameters: Any) -> tuple[Any, Any]:
+    """Return the parameters as listeners are told of them: a list of sets, or one set."""
+    return (parameters, {}) if isinstance(parameters, (list, tuple)) else ([], parameters or {})
+
+
+def _options_of(statement: Any) -> Mapping[str, Any]:
+    return statement.get_execution_options() if isinstance(statement, Executable) else {}
+
+
 def with_options(statement: object, options: Mapping[str, Any]) -> Any:
     """Return a statement (or SQL text, or a Query) with execution options.
 
@@ -114,6 +146,8 @@ def execute_driver_sql(connection: Connection, sql: str, parameters: Any) -> Res
     write = TextClause(sql, (sql,)).is_write
     if isinstance(parameters, list):
         return Result(None, (), connection.run_many(sql, parameters, write=write) if parameters else 0)
+    if sql[:5].upper() == "BEGIN":
+        connection.note_begin()
     if not parameters:
         sql = sql.replace("%", "%%") if connection.dialect.escapes_percent else sql
         parameters = ()

@@ -27,8 +27,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.marks import CHANGES_SESSION, UNSETTLED
-from flask_uow.engine.pool_record import Connector, Holder, PooledConnection, Temporary, User
-from flask_uow.exc import ArgumentError, DBAPIError, TimeoutError
+from flask_uow.engine.pool_record import RESET, Connector, Holder, PooledConnection, Temporary, User, Waiter
+from flask_uow.exc import ArgumentError, DBAPIError, DisconnectionError, TimeoutError
 
 if TYPE_CHECKING:
     from flask_uow.engine.dbapi import DBAPIConnection, DBAPICursor
@@ -107,7 +107,7 @@ class Pool:
         self._slots: dict[int, PooledConnection] = {}
         # where to look first: what is in it may have been claimed all the same
         self._idle: list[PooledConnection] = []
-        self._waiters: list[_Waiter] = []
+        self._waiters: list[Waiter] = []
         self._abandoned: queue.SimpleQueue[PooledConnection] = queue.SimpleQueue()
         self._apart: set[PooledConnection] = set()
         self._refusals = 0
@@ -139,8 +139,8 @@ class Pool:
                 continue
             if self._is_ready(record):
                 record.lend()
-                if self._listeners:
-                    self._tell_of_checkout(record)
+                if self._listeners and not self._is_taken(record):
+                    continue
                 return record
         return self._checkout_slowly(holder)
 
@@ -154,6 +154,8 @@ class Pool:
             self._tell_of_checkin(record)
         if record.apart:
             self._apart.discard(record)
+            if self._listeners:
+                self._tell("close", record)
             self._connector.close(record.raw)
             return
         try:
@@ -188,6 +190,8 @@ class Pool:
         """Count a connection that is lent no more: another one may be opened in its place, and :meth:`checkin` closes it."""
         if record.apart:
             return
+        if self._listeners:
+            self._tell("detach", record)
         record.apart = True
         self._apart.add(record)
         if self._slots.get(record.number) is record:
@@ -327,8 +331,8 @@ class Pool:
                 continue
             if ready:
                 record.lend()
-                if self._listeners:
-                    self._tell_of_checkout(record)
+                if self._listeners and not self._is_taken(record):
+                    continue
                 return record
 
     def listen(self, name: str, calls: tuple[Callable[..., Any], ...]) -> None:
@@ -343,12 +347,21 @@ class Pool:
         for call in self._listeners.get(name, ()):
             call(record.raw, record, *more)
 
-    def _tell_of_checkout(self, record: PooledConnection) -> None:
+    def _is_taken(self, record: PooledConnection) -> bool:
+        """Tell what listens of a connection that is lent; return False where it says that the connection is lost."""
         try:
             self._tell("checkout", record, record)
+        except DisconnectionError as error:
+            self._tell("invalidate", record, error)
+            self._remove(record)
+            # one that was opened for this checkout: the next one would be refused, too
+            if record.returned == record.created:
+                raise
+            return False
         except BaseException:
             self._give_back(record)
             raise
+        return True
 
     def _tell_of_checkin(self, record: PooledConnection) -> None:
         try:
@@ -392,7 +405,7 @@ class Pool:
 
     def _wait(self, holder: Holder | None, deadline: float, refusal: DBAPIError | None) -> PooledConnection:
         """Wait, behind those who came before, until there is a connection to use or to open; it is the holder's then."""
-        waiter = _Waiter()
+        waiter = Waiter()
         self._waiters.append(waiter)
         try:
             # what came back before the waiter was in the list has woken nobody
@@ -499,9 +512,17 @@ class Pool:
         self._tell("connect", record)
         self._connector.reset(record.raw)
 
+    def _tell_of_reset(self, record: PooledConnection) -> None:
+        if record.broken:
+            self._tell("invalidate", record, None)
+        else:
+            self._tell("reset", record, RESET)
+
     def _is_reusable(self, record: PooledConnection) -> bool:
         """Roll back what is open, and undo what was set, so that another can use the connection; return False when that cannot be."""
         record.holder = None
+        if self._listeners:
+            self._tell_of_reset(record)
         if record.broken or not self._connector.reset(record.raw):
             return False
         # a statement that leaves something in the session has marked the record; others are spared the round trip
@@ -592,29 +613,6 @@ class Pool:
             f"(pool_size={self._size}, max_overflow={self._max_overflow}). Give connections back sooner (close "
             "Sessions and connections), or raise pool_size, max_overflow or pool_timeout. They are held by:" + lines
         )
-
-
-class _Waiter:
-    """Somebody who waits for a connection.
-
-    :ivar given: the connection, once it is there.
-    :ivar served: a lock that is locked until then.
-    """
-
-    __slots__ = ("__weakref__", "given", "served")
-
-    def __init__(self) -> None:
-        self.given: list[PooledConnection] = []
-        # taken from the start: who waits asks for it, and who serves releases it
-        self.served = threading.Lock()
-        self.served.acquire()
-
-    def give(self, record: PooledConnection) -> None:
-        """Hand a connection over, and end the waiting."""
-        self.given.append(record)
-        # two may give it something at once; it gives back what it does not need
-        with contextlib.suppress(RuntimeError):
-            self.served.release()
 
 
 def _check_number(name: str, value: object, minimum: int, maximum: float = math.inf) -> None:

@@ -15,6 +15,7 @@ import time
 import weakref
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -116,6 +117,23 @@ class Connector(Protocol):
         """Forget, without closing it, what the driver's side of the engine holds open: called in a forked process."""
 
 
+@dataclass(frozen=True)
+class ResetState:
+    """The things that the event ``reset`` is told of a connection that comes back.
+
+    :ivar transaction_was_reset: False: a transaction that is open is rolled back after the event.
+    :ivar terminate_only: False: the connection will be used again.
+    :ivar asyncio_safe: True.
+    """
+
+    transaction_was_reset: bool = False
+    terminate_only: bool = False
+    asyncio_safe: bool = True
+
+
+RESET = ResetState()
+
+
 class PooledConnection:
     """A driver's connection while it belongs to a pool.
 
@@ -168,6 +186,26 @@ class PooledConnection:
         self._thread = 0
         # who has it: the last one, where that one is alive; empty while it is idle. A new dict for each time that it is lent
         self._lease: dict[int, Holder] = {}
+
+    # under the names that listeners know
+    @property
+    def dbapi_connection(self) -> Any:
+        """The driver's connection."""
+        return self.raw
+
+    @dbapi_connection.setter
+    def dbapi_connection(self, raw: object) -> None:
+        self.raw = raw
+
+    driver_connection = connection = dbapi_connection
+
+    def invalidate(self, e: BaseException | None = None, soft: bool = False) -> None:
+        """Have the connection closed when it comes back.
+
+        :param e: the reason.
+        :param soft: the same.
+        """
+        self.broken = True
 
     def open(self, raw: DBAPIConnection, cursor: DBAPICursor) -> None:
         """Note the driver's connection, which was opened now."""
@@ -270,3 +308,26 @@ class PooledConnection:
 def _line_of(code: CodeType, place: int) -> int:
     """Return the line of an instruction, that of the function where it has none."""
     return next((line for start, end, line in code.co_lines() if start <= place < end and line), code.co_firstlineno)
+
+
+class Waiter:
+    """Somebody who waits for a connection.
+
+    :ivar given: the connection, once it is there.
+    :ivar served: a lock that is locked until then.
+    """
+
+    __slots__ = ("__weakref__", "given", "served")
+
+    def __init__(self) -> None:
+        self.given: list[PooledConnection] = []
+        # taken from the start: who waits asks for it, and who serves releases it
+        self.served = threading.Lock()
+        self.served.acquire()
+
+    def give(self, record: PooledConnection) -> None:
+        """Hand a connection over, and end the waiting."""
+        self.given.append(record)
+        # two may give it something at once; it gives back what it does not need
+        with contextlib.suppress(RuntimeError):
+            self.served.release()

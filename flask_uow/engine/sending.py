@@ -7,19 +7,18 @@ driver's own work.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flask_uow.engine.collector import MANY_ROWS, with_collector_at_rest
-from flask_uow.engine.dbapi_errors import HIDDEN, lost_at_commit, translate
+from flask_uow.engine.dbapi_errors import EXPANDING, HIDDEN, lacks_expansion, lost_at_commit, translate
 from flask_uow.engine.gate import FAILED, LOST, READING, BlockOver, Gate, Opening, settings_gate
-from flask_uow.engine.listeners import Kind, StatementEvent
+from flask_uow.engine.listeners import ExecutionContext, Kind, StatementEvent, tell_of_error
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
 from flask_uow.engine.result import Result, read_cursor
 from flask_uow.engine.transaction import Transaction
-from flask_uow.exc import CommitOutcomeUnknown, InvalidRequestError, ResourceClosedError
+from flask_uow.exc import CommitOutcomeUnknown, DBAPIError, InvalidRequestError, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
 
 if TYPE_CHECKING:
@@ -33,12 +32,6 @@ __all__ = ["SendingConnection"]
 
 T = TypeVar("T")
 
-# IN and a placeholder of either driver
-_IN_WITHOUT_BRACKETS = re.compile(r"\bin\s+(\?|%s|%\()", re.IGNORECASE)
-# where one value is meant, and PostgreSQL is given a list
-_IN_BRACKETS = re.compile(r"\bin\s*\(%s(::jsonb)?", re.IGNORECASE)
-_EXPANDING = "A list in SQL text needs a parameter that expands: text('... IN :ids').bindparams(bindparam('ids', expanding=True))."
-
 # how statements begin that need a write transaction and leave nothing that a rollback would undo: SELECT ... FOR UPDATE, a cursor of it,
 # LOCK TABLE, SET
 _LEAVE_NOTHING = ("SELE", "DECL", "LOCK", "SET ")
@@ -49,6 +42,7 @@ class SendingConnection:
 
     :ivar engine: the engine it came from.
     :ivar dialect: the dialect of the database.
+    :ivar listeners: what is told of its statements: the engine's, until something listens to this connection alone.
     """
 
     __slots__ = (
@@ -59,11 +53,11 @@ class SendingConnection:
         "_has_begun",
         "_has_written",
         "_known_marks",
-        "_listeners",
         "_record",
         "_stack",
         "dialect",
         "engine",
+        "listeners",
     )
     _record: PooledConnection | None
     _stack: list[Transaction]
@@ -74,7 +68,7 @@ class SendingConnection:
         self._record = None
         self.engine = engine
         self.dialect = engine.dialect
-        self._listeners = engine.listeners
+        self.listeners = engine.listeners
         self._known_marks = engine.dialect.known_marks
         self._gate = None
         self._has_begun = False
@@ -132,7 +126,7 @@ class SendingConnection:
                 return rows if make is None else make(rows)
         if marks != 0:
             self._note_marks(sql, params)
-        listeners = self._listeners
+        listeners = self.listeners
         # the four lists by themselves: the property is_heard would be a call more at every statement
         if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
             # listeners are told how many rows there were, so these are fetched before any is made
@@ -181,7 +175,7 @@ class SendingConnection:
                 return self._send_alone(self._execute, sql, params)
         if marks != 0:
             self._note_marks(sql, params)
-        listeners = self._listeners
+        listeners = self.listeners
         if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
             return self._observe(self._execute, sql, params, False)
         cursor = self._cursor
@@ -207,7 +201,7 @@ class SendingConnection:
                 self._note_marks(sql, params)
         if not self._has_begun and self.dialect.awaits_standbys:
             return self._send_alone(self._execute_many, sql, list_of_params, many=True)
-        if self._listeners.is_heard:
+        if self.listeners.is_heard:
             return self._observe(self._execute_many, sql, list_of_params, True)
         try:
             return self._execute_many(sql, list_of_params)
@@ -238,7 +232,7 @@ class SendingConnection:
             self._pass_gate_alone(sql, True)
         if not self._has_begun and self.dialect.awaits_standbys:
             return self._send_alone(lambda text, _: self._copy_alone(text, source), sql, ())
-        if self._listeners.is_heard:
+        if self.listeners.is_heard:
             return self._observe(lambda text, _: self._copy(text, source), sql, (), False)
         try:
             return self._copy(sql, source)
@@ -308,7 +302,7 @@ class SendingConnection:
         if not self._has_begun and self.dialect.awaits_standbys:
             self._send_alone(send, sql, params)
             return
-        if self._listeners.is_heard:
+        if self.listeners.is_heard:
             self._observe(send, sql, params, False)
             return
         try:
@@ -376,7 +370,7 @@ class SendingConnection:
         # before the statement goes out; _fail() puts the gate back where BEGIN turns out not to have been executed
         self._gate = None
         self._has_begun = True
-        if gate.begin_sql and self._listeners.after_execute:
+        if gate.begin_sql and self.listeners.after_execute:
             self._notify(gate.begin_sql, 0.0, "transaction")
         return Opening(f"{gate.sent};\n{sql}", sql, gate)
 
@@ -447,7 +441,7 @@ class SendingConnection:
             self._note_marks(sql, params)
 
         def send_now() -> T:
-            if self._listeners.is_heard:
+            if self.listeners.is_heard:
                 return self._observe(send, sql, params, many)
             try:
                 return send(sql, params)
@@ -488,18 +482,40 @@ class SendingConnection:
             ) from error
         given, params = params, HIDDEN if self.engine.hide_parameters and params else params
         cure = self.engine.cure(error)
-        if not cure and _lacks_expansion(str(error), str(statement), given):
-            cure = _EXPANDING
+        if not cure and lacks_expansion(str(error), str(statement), given):
+            cure = EXPANDING
         # no name for it here: the traceback would hold this frame, and the frame the error
-        raise translate(
+        raise self._told_of(
+            translate(
+                error,
+                statement,
+                params,
+                connection_invalidated=lost,
+                cure=cure,
+                from_replica=self.engine.is_replica,
+                waits_for_itself=self.engine.waits_for_itself(error, record),
+            ),
             error,
-            statement,
-            params,
-            connection_invalidated=lost,
-            cure=cure,
-            from_replica=self.engine.is_replica,
-            waits_for_itself=self.engine.waits_for_itself(error, record),
         ) from error
+
+    def _told_of(self, made: DBAPIError, error: BaseException) -> BaseException:
+        return tell_of_error(self, self.engine, made, error) if self.listeners.around else made
+
+    def note_lost(self, discards: bool = True) -> None:
+        """Take note that the connection cannot be used any more.
+
+        :param discards: True where the idle connections of the pool are very likely lost, too.
+        """
+        if self._record is not None:
+            self._record.broken = True
+            self._gate = LOST
+            if discards:
+                self.engine.pool.discard_idle()
+
+    @property
+    def cursor(self) -> Any:
+        """The driver's cursor that statements are executed by; None after close()."""
+        return self._cursor
 
     def _fail_to_commit(self, error: Exception, is_read_only: bool) -> NoReturn:
         """The same for an error of COMMIT.
@@ -511,7 +527,7 @@ class SendingConnection:
         if self.dialect.is_ambiguous(error):
             self._fail(error, "COMMIT", ())
         if not self.dialect.is_lost(error, record.raw):
-            raise translate(error, "COMMIT", ()) from error
+            raise self._told_of(translate(error, "COMMIT", ()), error) from error
         record.broken = True
         self._gate = LOST
         self.engine.pool.discard_idle()
@@ -534,13 +550,16 @@ class SendingConnection:
     def _observe(self, send: Callable[[str, Any], T], sql: str, params: object, many: bool) -> T:
         """Send a statement between calls of the listeners."""
         shown = sql.statement if isinstance(sql, Opening) else sql
-        if self._listeners.before_execute:
+        if self.listeners.before_execute:
             event = StatementEvent(self.engine, shown, params, 0.0, many, -1)
             # a copy, since a listener may take itself out of the list
-            for listener in tuple(self._listeners.before_execute):
+            for listener in tuple(self.listeners.before_execute):
                 listener(event)
-        if self._listeners.before_cursor:
-            sql, params = self._changed_by_listeners(sql, shown, params, many)
+        context = None
+        if self.listeners.before_cursor or self.listeners.after_cursor:
+            context = ExecutionContext(self, self._cursor, shown, params, many)
+        if self.listeners.before_cursor:
+            sql, params = self._changed_by_listeners(sql, shown, params, many, context)
         start = time.perf_counter()
         try:
             result = send(sql, params)
@@ -549,15 +568,17 @@ class SendingConnection:
             self._fail(error, sql, params)
         rowcount = len(result) if isinstance(result, list) else result if isinstance(result, int) else -1
         self._notify(shown, time.perf_counter() - start, "statement", rowcount, params, many)
-        for listener in self._listeners.after_cursor:
-            listener(self, self._cursor, shown, params, None, many)
+        for listener in self.listeners.after_cursor:
+            listener(self, self._cursor, shown, params, context, many)
         return result
 
-    def _changed_by_listeners(self, sql: str, shown: str, params: object, many: bool) -> tuple[str, Any]:
+    def _changed_by_listeners(
+        self, sql: str, shown: str, params: object, many: bool, context: ExecutionContext | None
+    ) -> tuple[str, Any]:
         """Return a statement and its parameters as what listens to ``before_cursor_execute`` has them sent."""
         text = shown
-        for listener in self._listeners.before_cursor:
-            text, params = listener(self, self._cursor, text, params, None, many)
+        for listener in self.listeners.before_cursor:
+            text, params = listener(self, self._cursor, text, params, context, many)
         if text == shown:
             return sql, params
         return (sql.with_statement(text) if isinstance(sql, Opening) else text), params
@@ -572,9 +593,9 @@ class SendingConnection:
         many: bool = False,
         error: BaseException | None = None,
     ) -> None:
-        if self._listeners.after_execute:
+        if self.listeners.after_execute:
             event = StatementEvent(self.engine, sql, params, duration, many, rowcount, kind, error)
-            for listener in tuple(self._listeners.after_execute):
+            for listener in tuple(self.listeners.after_execute):
                 listener(event)
 
     # -- statements that control the transaction
@@ -614,19 +635,8 @@ class SendingConnection:
             found = send(*arguments)
         except self.dialect.errors as error:
             self._fail(error, sql, ())
-        if self._listeners.after_execute:
+        if self.listeners.after_execute:
             shown = sql.statement if isinstance(sql, Opening) else sql
             if shown:
                 self._notify(shown, time.perf_counter() - start, "transaction")
         return found
-
-
-def _lacks_expansion(message: str, statement: str, params: object) -> bool:
-    """Return True for an error of a statement that was given a list where IN has one value."""
-    if "syntax error" in message and _IN_WITHOUT_BRACKETS.search(statement):
-        return True
-    found = _IN_BRACKETS.search(statement)
-    # of many rows the values are in a list
-    if found is None or not isinstance(params, tuple):
-        return False
-    return found.group(1) is not None or any(isinstance(value, (list, tuple)) for value in params)

@@ -59,6 +59,8 @@ class TwoPhaseTransaction(Transaction):
             return
         connection = self.connection
         connection.end_savepoints()
+        if connection.listeners.around:
+            connection.listeners.tell("prepare_twophase", connection, self.xid)
         # without any statement there is nothing that could be prepared
         self._is_empty = not connection.has_begun
         try:
@@ -100,6 +102,8 @@ class TwoPhaseTransaction(Transaction):
 
     def _finish(self, commit: bool) -> None:
         connection = self.connection
+        if connection.listeners.around:
+            connection.listeners.tell(f"{'commit' if commit else 'rollback'}_twophase", connection, self.xid, True)
         if not connection.leave_prepared():
             raise InvalidRequestError(
                 f"the connection to {connection.engine.url} was lost, and the transaction {self.xid!r} stays prepared there."

@@ -96,6 +96,7 @@ class VocabularyTypes:
         self.DeferredReflection = flask_uow.DeferredReflection
         self.Delete = flask_uow.Delete
         self.DetachedInstanceError = flask_uow.DetachedInstanceError
+        self.DisconnectionError = flask_uow.DisconnectionError
         self.Double = flask_uow.Double
         self.DropColumnComment = flask_uow.DropColumnComment
         self.DropConstraint = flask_uow.DropConstraint

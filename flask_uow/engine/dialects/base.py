@@ -77,6 +77,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
     :ivar opening_gates: those of transactions that begin.
     :ivar known_marks: the marks of statements that were seen; see :meth:`marks`.
     :ivar driver_loads_json: True where the driver makes values of documents.
+    :ivar connect_listeners: what listens to ``do_connect``: it may change the driver's arguments, or return a connection.
     :ivar creator: opens a connection of the driver, in place of the driver's own function; None for that.
     :ivar json_serializer: the application's function from a value to JSON text, used in place of ours.
     :ivar json_deserializer: the application's function from JSON text to a value, likewise.
@@ -121,6 +122,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
         self.opening_gates = OpeningGates(self)
         self.usual_timeout: float | None = None
         self.creator: Callable[[], RawT] | None = None
+        self.connect_listeners: tuple[Callable[..., Any], ...] = ()
         self.json_serializer: Callable[[Any], str | bytes] | None = None
         self.json_deserializer: Callable[[Any], Any] | None = None
         self._quoted: dict[str, str] = {}
@@ -155,6 +157,15 @@ class Dialect(ABC, Generic[RawT, CursorT]):
 
         :raises OperationalError: when the database cannot be reached; the message has no password in it.
         """
+
+    def open_by(self, connect: Callable[..., RawT], *arguments: Any, **named: Any) -> RawT:
+        """Return a connection by the driver's function, or what listens to ``do_connect`` gives in its place."""
+        given = list(arguments)
+        for call in self.connect_listeners:
+            found: RawT | None = call(self, None, given, named)
+            if found is not None:
+                return found
+        return connect(*given, **named)
 
     @abstractmethod
     def reset(self, raw: RawT) -> bool:

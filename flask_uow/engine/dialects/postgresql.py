@@ -187,7 +187,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
 
     def connect(self) -> connection:
         cooperate()
-        raw = psycopg2.connect(**self._parameters) if self.creator is None else self.creator()
+        raw = self.open_by(psycopg2.connect, **self._parameters) if self.creator is None else self.creator()
         if (
             self.creator is None
             and raw.info.parameter_status("standard_conforming_strings") == "off"
@@ -198,7 +198,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
             options = self._parameters.get("options", "")
             with_options = {**self._parameters, "options": f"{options} {_PLAIN_STRINGS}".strip()}
             try:
-                raw = psycopg2.connect(**with_options)
+                raw = self.open_by(psycopg2.connect, **with_options)
             except psycopg2.OperationalError as error:
                 if "unsupported startup parameter" not in str(error):
                     raise

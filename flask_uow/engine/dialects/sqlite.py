@@ -178,7 +178,7 @@ class SQLiteDialect(Dialect[sqlite3.Connection, SQLiteCursor]):
             "uri": self._is_uri or uri is not None,
         }
         try:
-            raw: sqlite3.Connection = sqlite3.connect(uri or self._target, **arguments)
+            raw: sqlite3.Connection = self.open_by(sqlite3.connect, uri or self._target, **arguments)
         except sqlite3.OperationalError as error:
             cure = "" if self.is_memory else self._cure_of_opening()
             if not cure:

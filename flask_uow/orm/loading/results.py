@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from flask_uow.engine.executing import tell_after, told_before
 from flask_uow.engine.names import ColumnNames
 from flask_uow.engine.result import has_text
 from flask_uow.engine.rows import row_class
@@ -88,8 +89,17 @@ def load_result(
     select: SelectBase,
     parameters: Mapping[str, Any] | None,
     kind: ResultKind,
+    is_told: bool = False,
 ) -> tuple[tuple[str, ...], list[Any]]:
-    """Execute a SELECT and return the names of its items, and what its rows become."""
+    """Execute a SELECT and return the names of its items, and what its rows become.
+
+    :param is_told: True where what listens to statements has been told of it.
+    """
+    if connection.listeners.around and not is_told:
+        select, parameters = told_before(connection, select, parameters)
+        loaded = load_result(session, connection, select, parameters, kind, is_told=True)
+        tell_after(connection, select, parameters, None)
+        return loaded
     select = with_class_criteria(select)
     dialect, cache = connection.dialect, connection.engine.compiled_cache
     populate = bool(select.get_execution_options().get("populate_existing"))
