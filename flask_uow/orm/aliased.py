@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.mapping.class_expressions import class_expression
-from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, ViewColumn, alias_of, keys_of
+from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of
 from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
 from flask_uow.orm.mapping.standing_in import stand_ins_for, stand_ins_in
+from flask_uow.orm.mapping.view_attributes import ViewColumn
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.rewriting import columns_of

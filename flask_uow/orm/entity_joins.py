@@ -15,7 +15,7 @@ from flask_uow.sql.selectable import FromClause, Join, coerce_from
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
-    from flask_uow.orm.mapping.entity import ViewRelationship
+    from flask_uow.orm.mapping.view_attributes import ViewRelationship
 
 __all__ = ["EntityJoin", "join", "joined_entities", "outerjoin"]
 

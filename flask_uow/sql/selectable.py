@@ -300,6 +300,10 @@ class Join(FromClause):
         self._c: ColumnCollection | None = None
 
     @property
+    def description(self) -> str:
+        return f"the join of {self.left.description} and {self.right.description}"
+
+    @property
     def c(self) -> ColumnCollection:
         if self._c is None:
             self._c = ColumnCollection("the join")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import Attribute
 from flask_uow.orm.mapping.descriptors import PropComparator
-from flask_uow.orm.mapping.entity import ViewColumn, ViewRelationship
+from flask_uow.orm.mapping.view_attributes import ViewColumn, ViewRelationship
 from flask_uow.orm.strategies import Strategy
 
 if TYPE_CHECKING:

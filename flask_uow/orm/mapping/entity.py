@@ -1,8 +1,7 @@
 """A mapped class as one item of a SELECT: from which FROM element, and with which columns.
 
 A mapper stands for its class with its own tables and the usual columns; an :class:`EntityView` for anything else: an alias that a
-joined relationship is loaded from, a subquery, another choice of columns. What ``aliased()`` gives, and ``filter_by()`` on a view, are
-attributes of a view: :class:`ViewColumn` and :class:`ViewRelationship`.
+joined relationship is loaded from, a subquery, another choice of columns.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from flask_uow.exc import ArgumentError
-from flask_uow.orm.instrumentation.attributes import operand_of
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping.class_expressions import class_expression
-from flask_uow.sql.coercion import coerce_condition
+from flask_uow.orm.mapping.view_attributes import ViewColumn, ViewRelationship
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
-from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
@@ -26,26 +22,19 @@ from flask_uow.sql.stand_ins import StandIns
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import ColumnAttribute
-    from flask_uow.orm.interfaces import AnyColumn, Entity
-    from flask_uow.orm.mapping.descriptors import PropComparator
+    from flask_uow.orm.interfaces import AnyColumn
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.mapping.source import MappedSource
     from flask_uow.sql.nodes import ClauseElement
-    from flask_uow.sql.operators import Operator
 
 __all__ = [
     "DISCRIMINATOR",
     "EntityView",
     "ExtraColumn",
     "Layout",
-    "ViewColumn",
-    "ViewRelationship",
     "alias_of",
-    "ends_within",
     "key_of_extra",
     "keys_of",
-    "target_of",
 ]
 
 
@@ -355,220 +344,3 @@ def key_of_extra(column: AnyColumn) -> str:
     table = getattr(column, "table", None)
     name = getattr(column, "key", column.name)
     return f"{table.name}_{name}" if table is not None else str(name)
-
-
-class ViewColumn(ColumnOperators):
-    """A column attribute of a view of its class.
-
-    :ivar key: the attribute's name.
-    :ivar parent: the view.
-    :ivar selected_name: the name in rows of a SELECT of it, where that is not the attribute's.
-    """
-
-    def __init__(self, attribute: ColumnAttribute | PropComparator, view: EntityView) -> None:
-        self._attribute = attribute
-        self.key = attribute.key
-        self.parent = view
-        self.property = attribute.property
-        self.selected_name: str | None = getattr(attribute, "selected_name", None)
-
-    @property
-    def class_(self) -> type:
-        """The mapped class."""
-        return self.parent.mapper.class_
-
-    def __clause_element__(self) -> ColumnElement[Any]:
-        adapted: ColumnElement[Any] = self.parent.adapt(self._attribute.__clause_element__())
-        return adapted
-
-    @property
-    def column_name(self) -> str | None:
-        """The name of the class's own column, where the view has it under another one; else None."""
-        own = self._attribute.__clause_element__().name
-        return own if own != self.__clause_element__().name else None
-
-    def as_operand(self) -> ColumnElement[Any]:
-        return operand_of(self.__clause_element__(), self.parent, self.property)
-
-    @property
-    def type(self) -> Any:
-        """The SQL type of the column."""
-        return self.__clause_element__().type
-
-    def __repr__(self) -> str:
-        return f"<{self.class_.__name__}.{self.key} of an alias>"
-
-
-class ViewRelationship(ColumnOperators):
-    """A relationship from, or to, a view.
-
-    :param view: the view that it starts from; the class itself when None.
-    :param target: the view that it leads to; the class itself when None.
-    :param criteria: further conditions on the related objects.
-    :param froms: what is in FROM, where it is about to be joined; else None.
-    :ivar key: the attribute's name.
-    :ivar parent: what it starts from: a mapper or a view.
-    """
-
-    def __init__(
-        self,
-        attribute: RelationshipAttribute,
-        view: Entity | None,
-        target: Entity | None = None,
-        criteria: tuple[ColumnElement[bool], ...] = (),
-        froms: Sequence[FromClause] | None = None,
-    ) -> None:
-        self._attribute = attribute
-        self._froms = froms
-        self.criteria = criteria
-        self._target = target
-        self.relationship = self.property = attribute.relationship
-        self.key = attribute.key
-        self.parent = view if view is not None else attribute.parent
-
-    @property
-    def class_(self) -> type:
-        """The mapped class."""
-        return self.parent.mapper.class_
-
-    @property
-    def target(self) -> Any:
-        """The entity that :meth:`of_type` has named, or None."""
-        return self._target
-
-    @property
-    def joined_entity(self) -> Any:
-        """The entity that a join along the relationship brings in."""
-        return self._target if self._target is not None else self.relationship.mapper
-
-    @property
-    def entity(self) -> Any:
-        """The mapper of the class that it leads to, or the alias that :meth:`of_type` has named."""
-        return self.joined_entity
-
-    @property
-    def mapper(self) -> Mapper:
-        """The mapper of the class that it leads to."""
-        found: Mapper = self.joined_entity.mapper
-        return found
-
-    def of_type(self, target: object) -> ViewRelationship:
-        """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
-        return ViewRelationship(self._attribute, self.parent, target_of(self.relationship, target), self.criteria)
-
-    def starting_at(self, view: EntityView) -> ViewRelationship:
-        """Return the relationship starting from another view of its class."""
-        return ViewRelationship(self._attribute, view, self._target, self.criteria)
-
-    def within(self, sources: Sequence[Any], froms: Sequence[FromClause]) -> ViewRelationship:
-        """Return the relationship between what a statement is about; see :func:`ends_within`."""
-        start, target = ends_within(self.relationship, self.parent, self._target, sources, froms)
-        if start is self.parent and target is self._target and self.relationship.source is None:
-            return self
-        return ViewRelationship(self._attribute, start, target, self.criteria, froms)
-
-    def and_(self, *criteria: object) -> ViewRelationship:
-        """Return the relationship to those related objects that fulfil criteria, too."""
-        added = tuple(coerce_condition(criterion) for criterion in criteria)
-        return ViewRelationship(self._attribute, self.parent, self._target, (*self.criteria, *added))
-
-    def _with_own(self, criterion: object) -> object:
-        if not self.criteria:
-            return criterion
-        return and_(*self.criteria, *(() if criterion is None else (coerce_condition(criterion),)))
-
-    def __clause_element__(self) -> ColumnElement[Any]:
-        return self._attribute.__clause_element__()
-
-    def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
-        return self.relationship.sql.comparison(op, other, self.parent)
-
-    def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
-        """True where at least one related object fulfils the criterion."""
-        return self.relationship.sql.exists(self._with_own(criterion), values, True, self.parent, self._target)
-
-    def has(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
-        """True where the related object exists and fulfils the criterion."""
-        return self.relationship.sql.exists(self._with_own(criterion), values, False, self.parent, self._target)
-
-    def contains(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
-        """True where the object is a member of the collection."""
-        return self.relationship.sql.contains(other, self.parent)
-
-    def join_steps(
-        self, onclause: ColumnElement[bool] | None = None, target: Entity | None = None, isouter: bool = False
-    ) -> Any:
-        """Return the joins along the relationship, as ``(left, right, condition)``."""
-        target = target if target is not None else self._target
-        adapted = [target.adapt(one) if isinstance(target, EntityView) else one for one in self.criteria]
-        between = None
-        if target is None and self._froms is not None and self.relationship.source is not None:
-            between = self.relationship.sql.sources_between(self._froms)
-        return self.relationship.sql.join_steps(onclause, self.parent, target, between, adapted, isouter)
-
-    def __repr__(self) -> str:
-        return f"<{self.class_.__name__}.{self.key} of an alias>"
-
-
-def ends_within(
-    prop: RelationshipProperty,
-    start: Entity,
-    target: Entity | None,
-    sources: Sequence[Any],
-    froms: Sequence[FromClause],
-) -> tuple[Any, Any]:
-    """Return the two ends of a join along a relationship: of those that a statement is about, where it names a base of theirs.
-
-    A relationship that a class has inherited starts from the class that declares it, and may lead to the base of what is selected.
-
-    :param start: the entity that it starts from.
-    :param target: the entity that it was told to lead to, or None.
-    :param sources: the entities of the statement.
-    :param froms: what was put into FROM; an entity that is there is no far end, which is about to be joined.
-    """
-
-    def stands_for(entity: Entity, mapper: Mapper) -> bool:
-        return bool((not isinstance(entity, EntityView) or entity.is_plain) and entity.mapper.isa(mapper))
-
-    if start is start.mapper and not any(source is start for source in sources):
-        heir = next((source for source in sources if stands_for(source, prop.parent)), None)
-        start = heir if heir is not None else _stood_for(prop, start, sources)
-    if target is None and not any(source is prop.mapper for source in sources):
-        present = {id(part) for element in froms for part in element.from_objects()}
-        for source in sources:
-            if source is not start and stands_for(source, prop.mapper) and id(source.selectable) not in present:
-                target = source
-                break
-    if target is None and prop.chosen is not None:
-        there = {id(part) for element in (*froms, start.selectable) for part in element.from_objects()}
-        if any(id(part) in there for part in prop.mapper.selectable.from_objects()):
-            # the class itself is there already: the alias that the relationship leads to is joined alone
-            target = prop.chosen
-    return start, target
-
-
-def _stood_for(prop: RelationshipProperty, start: Entity, sources: Sequence[Any]) -> Entity:
-    """Return the view of a subclass in what stands for the tables of a base that is selected; the entity itself where nothing does."""
-    local = [column for column, _ in prop.condition.pairs]
-    for source in sources:
-        stand_ins = source.stand_ins
-        if stand_ins is None or not start.mapper.isa(source.mapper):
-            continue
-        if all(stand_ins.column(column) is not column for column in local):
-            view = EntityView(start.mapper, source.selectable, (), is_plain=True)
-            view.stand_ins = stand_ins
-            return view
-    return start
-
-
-def target_of(prop: RelationshipProperty, target: object) -> Any:
-    """Return the entity that a relationship is told to lead to.
-
-    :raises ArgumentError: for something that is no alias of its class.
-    """
-    entity = getattr(target, "__uow_entity__", None)
-    if entity is None or entity.mapper.base_mapper is not prop.mapper.base_mapper:
-        raise ArgumentError(
-            f"{prop.name} leads to {prop.target_class.__name__}, and {target!r} is no alias of that class."
-        )
-    return entity

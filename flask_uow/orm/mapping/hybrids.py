@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 from flask_uow.orm.mapping.class_expressions import ClassExpression
-from flask_uow.orm.mapping.entity import ViewColumn
+from flask_uow.orm.mapping.view_attributes import ViewColumn
 from flask_uow.orm.symbols import ExtensionType
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
-from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, ends_within, target_of
+from flask_uow.orm.mapping.entity import EntityView, alias_of
+from flask_uow.orm.mapping.join_ends import ends_within
 from flask_uow.orm.mapping.object_values import ObjectValue
+from flask_uow.orm.mapping.view_attributes import ViewRelationship, target_of
 from flask_uow.orm.state.proxies import real_value
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
@@ -383,6 +385,12 @@ class RelationshipSQL:
         start, target = ends_within(self._property, attribute.parent, None, sources, froms)
         is_itself = start is attribute.parent and target is None and self._property.source is None
         return attribute if is_itself else ViewRelationship(attribute, start, target, (), froms)
+
+    def ends_within(
+        self, start: Entity, target: Entity | None, sources: Sequence[Any], froms: Sequence[FromClause]
+    ) -> tuple[Any, Any]:
+        """Return the two ends of a join along the relationship within a statement; see :func:`ends_within`."""
+        return ends_within(self._property, start, target, sources, froms)
 
     def starting_at(self, attribute: RelationshipAttribute, view: EntityView) -> ViewRelationship:
         """Return the relationship starting from a view of its class."""

@@ -19,7 +19,7 @@ from flask_uow.sql.selectable import FromClause
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
     from flask_uow.orm.interfaces import Entity
-    from flask_uow.orm.mapping.entity import ViewRelationship
+    from flask_uow.orm.mapping.view_attributes import ViewRelationship
 
 __all__ = ["NOTHING_JOINED", "Joined", "Target", "join_targets", "joined"]
 
