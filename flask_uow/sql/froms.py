@@ -85,9 +85,10 @@ def implied_from(
     :raises UnfitArgumentError: where nothing is selected.
     """
     found: list[FromClause] = []
+    wholes = [(one, tuple(one.from_objects())) for one in entity_froms if one is not right]
     for element in (element for column in columns for element in froms_of(column)):
         # of a class that has several tables the join of them, not the one that the column is from
-        whole = next((one for one in entity_froms if is_among(element, tuple(one.from_objects()))), element)
+        whole = next((one for one, parts in wholes if is_among(element, parts)), element)
         if whole is not right and not is_among(whole, tuple(found)):
             found.append(whole)
     if not found:
