@@ -466,7 +466,8 @@ class Select(WordedSelect[TP_co]):
         """
         if maintain_column_froms:
             return self.with_columns_of_same_rows(*entities)
-        return self._clone()._set_entities(entities)
+        made = self._clone()._set_entities(entities)
+        return made._without_absent() if made._entity_criteria else made
 
     def with_columns_of_same_rows(self, *entities: Any) -> Self:
         """Return the statement with other columns, FROM and WHERE staying as the present ones need them."""

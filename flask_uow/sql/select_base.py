@@ -197,6 +197,13 @@ class CompoundSelect(SelectBase[TP_co]):
 
     exported_columns = selected_columns
 
+    def options(self, *options: Any) -> Self:
+        """Return the compound with options of the orm for each of its SELECTs, such as ``with_loader_criteria()``."""
+        clone = self._clone()
+        members: tuple[Any, ...] = self.selects
+        clone.selects = tuple(select.options(*options) for select in members)
+        return clone
+
     def _parts(self) -> tuple[Any, ...]:
         return (self.keyword, self.selects, self.order_by_clauses, self.limit_clause, self.offset_clause)
 

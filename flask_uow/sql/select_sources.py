@@ -256,6 +256,19 @@ class SourcedSelect(SelectBase[TP_co]):
             self._entity_criteria = (*self._entity_criteria, (source, tuple(criteria)))
             self.where_clauses = (*self.where_clauses, *criteria)
 
+    def _without_absent(self) -> Self:
+        """Return this statement without the criteria of classes that neither its present columns nor anything else brings into FROM."""
+        froms = collect_froms(self.explicit_froms, self.columns_clause)
+        present = {id(part) for element in froms for part in element.from_objects()}
+        for source, criteria in self._entity_criteria if froms else ():
+            tables = {id(part) for part in source.selectable.from_objects()}
+            others = [condition for condition in self.where_clauses if not is_among(condition, criteria)]
+            named = {id(element) for condition in others for element in froms_of(condition)}
+            if criteria and not tables & (present | named):
+                self.where_clauses = tuple(others)
+                self._entity_criteria = tuple(pair for pair in self._entity_criteria if pair[0] is not source)
+        return self
+
     def _note_joined(self, target: object, keeps_all: bool) -> None:
         """Take note of what was joined last.
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.bundles import Bundle
 from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import collect_froms, is_among
 from flask_uow.sql.nodes import ClauseElement, Shape
@@ -14,8 +18,9 @@ from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import Alias, FromClause, Join
-from flask_uow.sql.subqueries import Subquery
+from flask_uow.sql.subqueries import CTE, Subquery
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
@@ -56,7 +61,9 @@ class ClassCriteria:
 
     def includes(self, entity: Entity) -> bool:
         """Return True where an entity of the statement itself may be meant."""
-        is_class = entity is entity.mapper or getattr(entity, "is_plain", False)
+        # what a query is enclosed as is a view, too, and none of the user's aliases
+        views = ("is_plain", "is_of_class")
+        is_class = entity is entity.mapper or any(getattr(entity, name, False) for name in views)
         return is_class or self.include_aliases or entity is self.alias
 
     def conditions_for(self, entity: Entity, is_lazy: bool = False) -> Iterator[ColumnElement[bool]]:
@@ -142,6 +149,10 @@ def _mapped_below(base: object) -> list[Mapper]:
 def with_class_criteria(statement: S) -> S:
     """Return a statement with the conditions that its options have for the classes it selects."""
     if not isinstance(statement, Select) or not statement.loader_options:
+        if isinstance(statement, CompoundSelect):
+            members = tuple(map(with_class_criteria, statement.selects))
+            if any(made is not member for made, member in zip(members, statement.selects, strict=True)):
+                return cast("S", statement.with_parts(selects=members))
         return statement
     criteria = [option for option in statement.loader_options if isinstance(option, ClassCriteria)]
     made: Any = _Filtering(criteria).select(statement, is_outermost=True) if criteria else statement
@@ -156,6 +167,16 @@ def _with_conditions(element: FromClause, replace: Callable[[ClauseElement], Cla
     return Join(left, right, rewritten(element.onclause, replace), element.isouter, element.full)
 
 
+def _as_selected(item: Any, columns: Sequence[ColumnElement[Any]]) -> Any:
+    """Return an item of a SELECT whose columns are now these: expressions are these columns, entities tell themselves what they are."""
+    if isinstance(item, Bundle) and len(item.exprs) == len(columns):
+        made = copy.copy(item)
+        made.exprs = tuple(columns)
+        return made
+    is_whole = hasattr(item, "__uow_entity__") or members_of_bundle(item) is not None or len(columns) != 1
+    return item if is_whole else columns[0]
+
+
 class _Filtering:
     """Puts conditions into one statement, and into the SELECTs within its expressions."""
 
@@ -165,6 +186,8 @@ class _Filtering:
         # tables that are selected as such, with all their rows
         self._tables: set[int] = set()
         self._subqueries: dict[int, FromClause] = {}
+        # what stands for SELECTs in FROM, each with the one that it was made of: several SELECTs may name one CTE
+        self._made: dict[int, tuple[FromClause, FromClause]] = {}
         # the elements of FROM of the SELECTs around the present one
         self._around: frozenset[int] = frozenset()
 
@@ -197,6 +220,10 @@ class _Filtering:
             setattr(made, name, tuple(replaced.get(id(element), element) for element in getattr(select, name)))
         if self._subqueries:
             self._say_of_subqueries(made)
+        if any(new is not old for new, old in zip(made.columns_clause, select.columns_clause, strict=True)):
+            columns = iter(made.columns_clause)
+            items = [(item, list(islice(columns, len(expand_entity(item))))) for item in made.entities]
+            made.entities = tuple(_as_selected(item, own) for item, own in items)
         self._entities, self._tables, self._subqueries, self._around = outside, tables, subqueries, around
         return made.where(*conditions) if conditions else made
 
@@ -218,9 +245,6 @@ class _Filtering:
             clauses = getattr(made, name)
             if isinstance(clauses, tuple):
                 setattr(made, name, tuple(rewritten(clause, replace) for clause in clauses))
-        made.entities = tuple(
-            rewritten(item, replace) if isinstance(item, ClauseElement) else item for item in made.entities
-        )
         made.given_froms = tuple(_with_conditions(element, replace) for element in made.given_froms)
 
     def _within(self, node: ClauseElement) -> ClauseElement | None:
@@ -245,8 +269,8 @@ class _Filtering:
                 linked = Join(left.right, right, condition)
                 return Join(left.left, linked, left.onclause, left.isouter, left.full), of_left
             return Join(left, right, condition, element.isouter, element.full), of_left
-        if type(element) is Subquery and entity is None:
-            filtered = Subquery(rewritten(element.select_element, self._within), element.name)
+        filtered = self._filtered(element) if entity is None else None
+        if filtered is not None:
             self._subqueries[id(element)] = filtered
             return filtered, []
         found: list[ColumnElement[bool]] = []
@@ -254,6 +278,37 @@ class _Filtering:
             if entity is None:
                 if id(element) not in self._tables:
                     found.extend(criteria.conditions_on(element))
-            elif criteria.includes(entity):
+            elif criteria.includes(entity) or any(map(criteria.includes, _sources_inside(element))):
                 found.extend(criteria.conditions_for(entity))
         return element, found
+
+    def _filtered(self, element: FromClause) -> FromClause | None:
+        """Return a SELECT in FROM, or an alias of one, with the conditions in it; None for any other element."""
+        known = self._made.get(id(element))
+        if known is not None:
+            return known[1]
+        made: FromClause
+        if type(element) is Alias and isinstance(element.element, Subquery):
+            inner = self._filtered(element.element)
+            if inner is None:
+                return None
+            made = Alias(inner, element.name)
+        elif type(element) is Subquery:
+            made = Subquery(rewritten(element.select_element, self._within), element.name)
+        elif type(element) is CTE and isinstance(element.select_element, SelectBase):
+            made = CTE(element.select_element, element.name, element.recursive, element.nesting)
+            made.prefixes, made.suffixes = element.prefixes, element.suffixes
+            # a recursive one is found within itself
+            self._made[id(element)] = element, made
+            made.select_element = rewritten(element.select_element, self._within)
+        else:
+            return None
+        self._made[id(element)] = element, made
+        return made
+
+
+def _sources_inside(element: FromClause) -> list[Entity]:
+    """Return the entities that a SELECT in FROM, which an alias of a class is selected from, reads."""
+    inner = getattr(element, "select_element", None)
+    members = inner.selects if isinstance(inner, CompoundSelect) else [inner]
+    return [source for member in members if isinstance(member, Select) for source in member.all_sources()]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, Layout, key_of_extra, keys_of
+from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, key_of_extra, keys_of
 from flask_uow.sql.entities import expand_entity, key_of_item
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import froms_of
@@ -23,7 +23,6 @@ from flask_uow.sql.subqueries import Subquery
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
-    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.columns import Column
 
 __all__ = ["Adaption", "enclosed"]
@@ -101,7 +100,7 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
         pairs.extend(_behind_synonym(item, columns, names, source))
         if entity is not None:
             pairs.extend(_equal_columns(entity, names, source))
-            view = _NamedView(entity.mapper, source, entity.layout, prefix, getattr(item, "entity_name", None))
+            view = _NamedView(entity, source, prefix, getattr(item, "entity_name", None))
             items.append(view)
             # what is said of an alias is about another part of the subquery than what is said of its class
             views.setdefault(entity if entity is entity.mapper or not entity.is_plain else entity.mapper, view)
@@ -159,12 +158,12 @@ def _behind_synonym(
 class _NamedView(EntityView):
     """A view of a subquery; the name of an alias goes on being that of its objects in a result row."""
 
-    __slots__ = ("entity_name",)
+    __slots__ = ("entity_name", "is_of_class")
 
-    def __init__(
-        self, mapper: Mapper, selectable: FromClause, layout: Layout, prefix: str, entity_name: str | None
-    ) -> None:
+    def __init__(self, entity: Entity, selectable: FromClause, prefix: str, entity_name: str | None) -> None:
+        mapper, layout = entity.mapper, entity.layout
         super().__init__(mapper, selectable, layout.names, prefix, layout.extra)
+        self.is_of_class = entity is mapper or any(getattr(entity, name, False) for name in ("is_plain", "is_of_class"))
         if layout.discriminator is not None:
             self.discriminator = selectable.c[f"{prefix}{DISCRIMINATOR}"]
         # the query inside has the criteria

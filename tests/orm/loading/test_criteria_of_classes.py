@@ -9,6 +9,7 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    Bundle,
     DeclarativeBase,
     Engine,
     ForeignKey,
@@ -264,6 +265,64 @@ def test_a_select_in_from_has_them_too(session: Session) -> None:
     assert session.scalars(select(either.c.title).options(present(Book))).all() == ["one"]
 
 
+@pytest.mark.parametrize("form", ["subquery", "cte"])
+def test_an_alias_of_a_select_has_them_as_that_has(session: Session, form: str) -> None:
+    for inner in (select(Book), select(Book).where(Book.pages < 25).union(select(Book).where(Book.pages > 25))):
+        source = getattr(inner, form)()
+        alias = aliased(Book, source)
+        assert titles(session.scalars(select(alias).order_by(alias.id).options(present(Book)))) == [
+            "one",
+            "three",
+            "four",
+        ]
+        columns = select(alias.title).order_by(alias.id).options(present(Book))
+        assert session.execute(columns).all() == [("one",), ("three",), ("four",)]
+        assert list(session.execute(columns).first()._mapping) == ["title"]  # type: ignore[union-attr]
+        bundled = select(Bundle("book", alias.id, alias.title)).order_by(alias.id).options(present(Book))
+        assert [book.title for (book,) in session.execute(bundled)] == ["one", "three", "four"]
+        assert len(session.scalars(select(alias)).all()) == 4
+    # without that it is an alias like any other
+    plain = aliased(Book)
+    whole = aliased(Book, getattr(select(plain), form)())
+    assert len(session.scalars(select(whole).options(present(Book))).all()) == 4
+
+
+def test_a_common_table_expression_has_them_wherever_it_is_named(session: Session) -> None:
+    books = select(Book.id, Book.title, Book.author_id).cte("books")
+    rows = select(books.c.title).order_by(books.c.id)
+    assert session.scalars(rows.options(present(Book))).all() == ["one", "three", "four"]
+    assert session.scalars(rows).all() == ["one", "two", "three", "four"]
+    other = books.alias()
+    pairs = select(books.c.title, other.c.title).join(other, other.c.id == books.c.id + 1).options(present(Book))
+    assert [tuple(row) for row in session.execute(pairs)] == [("three", "four")]
+    writers = select(Author.name).where(Author.id.in_(select(books.c.author_id).where(books.c.title == "two")))
+    assert session.scalars(writers).all() == ["ann"]
+    assert session.scalars(writers.options(present(Book))).all() == []
+    chain = select(Author.id, Author.boss_id).where(Author.name == "ann").cte("chain", recursive=True)
+    chain = chain.union_all(select(Author.id, Author.boss_id).join(chain, Author.id == chain.c.boss_id))
+    up = select(func.count()).select_from(chain)
+    assert session.scalars(up).all() == [2]
+    assert session.scalars(up.options(present(Author))).all() == [1]
+
+
+def test_selected_values_and_compounds_have_them(session: Session) -> None:
+    value = select(func.count(Book.id)).where(Book.author_id == Author.id).scalar_subquery()
+    counted = select(Author.name, value).order_by(Author.id)
+    assert [tuple(row) for row in session.execute(counted.options(present(Book)))] == [("ann", 2), ("bo", 1)]
+    both = select(Book.title).where(Book.pages < 25).union_all(select(Book.title).where(Book.pages > 35))
+    assert session.scalars(both.options(present(Book))).all() == ["one", "four"]
+    objects = select(Book).where(Book.pages < 25).union(select(Novel)).options(present(Book))
+    assert {book.title for book in session.scalars(objects)} == {"one", "three"}
+
+
+def test_an_enclosed_query_has_them(session: Session) -> None:
+    query = session.query(Book).order_by(Book.id)
+    assert titles(query.options(present(Book)).from_self()) == ["one", "three", "four"]
+    assert query.from_self().options(present(Book)).count() == 3
+    alias = aliased(Book)
+    assert session.query(alias).from_self().options(present(Book)).count() == 4
+
+
 def test_a_join_leaves_them_out_and_an_outer_one_keeps_the_others(session: Session) -> None:
     for joined, expected in (
         (select(Author.name, Book.title).join(Author.books), [("ann", "one"), ("ann", "three"), ("bo", "four")]),
@@ -440,3 +499,14 @@ def test_criteria_may_be_about_one_alias(shelves: Session) -> None:
         assert shelves.execute(pairs.options(option)).all() == [("low", "high")]
         assert shelves.scalars(select(one).options(option)).one().name == "low"
         assert len(shelves.scalars(select(Shelf).options(option)).all()) == 2
+
+
+def test_other_columns_leave_a_class_and_its_criteria_behind(shelves: Session) -> None:
+    for query in (shelves.query(Chart), shelves.query(aliased(Chart))):
+        assert sorted(query.with_entities(Shelf.name)) == [("high",), ("low",)]
+    assert names(shelves, select(Chart).with_only_columns(Shelf.name)) == ["high", "low"]
+    # what is said of it keeps it there
+    assert (
+        names(shelves, select(Chart).where(Item.name != "").with_only_columns(Shelf.name)) == ["high"] * 2 + ["low"] * 2
+    )
+    assert names(shelves, select(Chart).with_only_columns(Item.name)) == ["new", "old"]
