@@ -278,6 +278,26 @@ class CollectionAttribute(RelationshipAttribute):
         if not remove_identical(out_of, item):
             into.append(item)
 
+    def store_loaded_of(self, objects: Iterable[MappedObject], items: list[Any]) -> None:
+        """Store what was loaded for several objects of one key, where they don't have the collection; see :meth:`store_loaded`."""
+        for obj in objects:
+            values = obj.__dict__
+            # what was set while the statement was under way, by a hook say, wins over what was loaded
+            if self.key in values:
+                continue
+            state = values.get(STATE)
+            owner = state.owner if type(state) is InstanceState else None
+            if owner is None or owner.modified or PENDING in values or self.listeners is not None:
+                self.store_loaded(obj, items)
+                continue
+            # without a call more, for an object that nobody has changed: benchmarks page_eager, eager_children
+            collection = self.make_collection()
+            if items:
+                collection.__uow_fill__(items)
+            collection.__uow_owner__ = state
+            collection.__uow_attribute__ = self
+            values[self.key] = collection
+
     def store_loaded(self, obj: MappedObject, items: list[Any]) -> Any:
         """Store what was loaded from the database, with the changes that waited for it applied."""
         waiting = obj.__dict__.get(PENDING)

@@ -210,6 +210,11 @@ def load_relationship(
     if prop.repeats:
         # there is a row for each row of the tables between
         found = {key: each_once(members) for key, members in found.items()}
+    attribute = prop.attribute
+    if isinstance(attribute, CollectionAttribute):
+        for key, members in waiting.items():
+            attribute.store_loaded_of(members, found.get(key, []))
+        return
     for key, members in waiting.items():
         related = found.get(key, ())
         for obj in members:
