@@ -27,7 +27,7 @@ from flask_uow.orm.instrumentation.events import AttributeExtension, reconstruct
 from flask_uow.orm.instrumentation.flagging import flag_dirty, flag_modified, set_committed_value
 from flask_uow.orm.instrumentation.mutable import Mutable, MutableComposite, MutableDict, MutableList, MutableSet
 from flask_uow.orm.instrumentation.ordering_list import OrderingList, ordering_list
-from flask_uow.orm.loading.class_criteria import with_loader_criteria
+from flask_uow.orm.loading.class_criteria import UserDefinedOption, with_loader_criteria
 from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.options import (
     Load,
@@ -158,7 +158,7 @@ __all__ = [
     "NoResultFound", "ONETOMANY", "ORMExecuteState", "OrderingList", "PropComparator", "Query",
     "QueryableAttribute", "Registry", "Relationship", "RelationshipDirection", "RelationshipProperty",
     "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "Synonym", "SynonymProperty",
-    "UOWTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "add_mapped_attribute", "aliased",
+    "UOWTransaction", "UserDefinedOption", "WriteOnlyCollection", "WriteOnlyMapped", "add_mapped_attribute", "aliased",
     "as_declarative", "association_proxy", "attribute_keyed_dict", "attribute_mapped_collection", "attributes",
     "automap_base", "backref", "class_mapper", "clear_mappers", "close_all_sessions", "collection",
     "column_keyed_dict", "column_mapped_collection", "column_property", "comparable_property", "compile_mappers",

@@ -381,6 +381,7 @@ def with_polymorphic(
     aliased: bool = False,
     name: str | None = None,
     innerjoin: bool = False,
+    adapt_on_names: bool = False,
 ) -> Any:
     """Return a mapped class together with subclasses, whose columns a query then loads in the same statement.
 
@@ -395,6 +396,7 @@ def with_polymorphic(
     :param flat: True, as ``aliased``, gives the tables names of their own, so that the family can stand twice in one statement.
     :param name: that name.
     :param innerjoin: True joins the subclasses' tables plainly: only objects of all these classes are found.
+    :param adapt_on_names: as SQLAlchemy takes it. Columns of ``selectable`` that are none of the tables' stand for those of their names in any case.
     :raises ArgumentError: for a class that is no subclass of ``base``, where no column tells the class of a row, and for a selectable
         that lacks a column of the class.
 

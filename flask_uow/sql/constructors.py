@@ -223,7 +223,13 @@ def asc(element: object) -> ColumnElement[Any]: ...
 
 def asc(element: object) -> ColumnElement[Any]:
     """Return ascending order by ``element``."""
-    return coerce_order(element).asc()
+    ordered: ColumnElement[Any] = _whole(element).asc()
+    return ordered
+
+
+def _whole(element: object) -> Any:
+    """Return the expression that is given a direction; a composite itself, which gives it to all of its columns."""
+    return element if getattr(element, "bundle_members", None) is not None else coerce_order(element)
 
 
 @overload
@@ -236,7 +242,8 @@ def desc(element: object) -> ColumnElement[Any]: ...
 
 def desc(element: object) -> ColumnElement[Any]:
     """Return descending order by ``element``."""
-    return coerce_order(element).desc()
+    ordered: ColumnElement[Any] = _whole(element).desc()
+    return ordered
 
 
 @overload

@@ -25,15 +25,17 @@ class DMLStatement(ChainedStatement):
 
     :ivar entities: what was passed to ``returning()``: columns, mapped classes, attributes.
     :ivar returning_columns: the columns that these stand for.
+    :ivar loader_options: options of the orm.
     """
 
-    __slots__ = ("_entity", "returning_columns", "entities", "table", "words")
+    __slots__ = ("_entity", "returning_columns", "entities", "loader_options", "table", "words")
 
     def __init__(self, table: object) -> None:
         self._entity = getattr(table, "__uow_entity__", None)
         self.table: Any = coerce_from(self._entity.written if self._entity is not None else table)
         self.returning_columns: tuple[ColumnElement[Any], ...] = ()
         self.entities: tuple[Any, ...] = ()
+        self.loader_options: tuple[Any, ...] = ()
         self.words = NO_WORDS
         self._execution_options = NO_OPTIONS
 
@@ -57,6 +59,12 @@ class DMLStatement(ChainedStatement):
         clone = self._clone()
         clone.entities = (*self.entities, *entities)
         clone.returning_columns = _columns_of(clone.entities)
+        return clone
+
+    def options(self, *options: Any) -> Self:
+        """Return the statement with options of the orm: ``with_loader_criteria()`` says which rows of mapped classes are meant at all."""
+        clone = self._clone()
+        clone.loader_options = (*self.loader_options, *options)
         return clone
 
     def up_to_date(self) -> Self:

@@ -27,7 +27,17 @@ from flask_uow.sql.options import checked_options
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import ColumnCollection, FromClause
 from flask_uow.sql.sequences import Sequence
-from flask_uow.sql.types import BOOLEANTYPE, DOMAIN, INTEGERTYPE, STRINGTYPE, Boolean, Enum, Integer, named_types_of
+from flask_uow.sql.types import (
+    ARRAY,
+    BOOLEANTYPE,
+    DOMAIN,
+    INTEGERTYPE,
+    STRINGTYPE,
+    Boolean,
+    Enum,
+    Integer,
+    named_types_of,
+)
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind, ReflectionBind
@@ -250,7 +260,7 @@ class Table(FromClause):
         if column.name in self._c:
             raise ArgumentError(f"table {self.name!r} has a column {column.name!r} already.")
         column.table = self
-        if column.has_own_type and isinstance(column.type, Enum):
+        if column.has_own_type and isinstance(column.type, (Enum, ARRAY)):
             column.set_type(column.type.in_schema(self.schema))
         self._c.add(column.key or column.name, column)
         if column.primary_key:

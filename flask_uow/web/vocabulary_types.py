@@ -296,6 +296,7 @@ class VocabularyTypes:
         self.UnmappedInstanceError = flask_uow.UnmappedInstanceError
         self.UnsupportedOperatorError = flask_uow.UnsupportedOperatorError
         self.Update = flask_uow.Update
+        self.UserDefinedOption = flask_uow.UserDefinedOption
         self.UserDefinedType = flask_uow.UserDefinedType
         self.Uuid = flask_uow.Uuid
         self.VARBINARY = flask_uow.VARBINARY

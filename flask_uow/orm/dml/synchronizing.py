@@ -27,6 +27,7 @@ from flask_uow.orm.dml.families import (
 from flask_uow.orm.dml.inserting import insert_rows, takes_rows
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
+from flask_uow.orm.loading.class_criteria import with_criteria_of_options
 from flask_uow.orm.loading.planning import plain_plan
 from flask_uow.orm.loading.results import gives_bundles, results_of
 from flask_uow.orm.loading.run import QueryRun
@@ -65,6 +66,8 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
     if params is not None and not isinstance(params, Mapping):
         check_list(params)
     mapper = statement.entity.mapper
+    if statement.loader_options:
+        statement = with_criteria_of_options(statement)
     if statement.entities:
         mapper.configure()
         statement = statement.up_to_date()

@@ -1,4 +1,7 @@
-"""``with_loader_criteria()``: conditions on the objects of a class wherever a statement, or what is loaded after it, selects them."""
+"""``with_loader_criteria()``: conditions on the objects of a class wherever a statement, or what is loaded after it, selects them.
+
+Also the options of the application's own, which say nothing to the loading.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.mapping.bundles import Bundle
 from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.dml import Delete, Update
+from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import collect_froms, is_among
@@ -26,11 +31,35 @@ if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
     from flask_uow.orm.mapping.mapper import Mapper
 
-__all__ = ["ClassCriteria", "with_class_criteria", "with_loader_criteria"]
+__all__ = [
+    "ClassCriteria",
+    "UserDefinedOption",
+    "with_class_criteria",
+    "with_criteria_of_options",
+    "with_loader_criteria",
+]
 
 S = TypeVar("S")
+D = TypeVar("D", bound=DMLStatement)
 # the parts of a SELECT with expressions that may have SELECTs in them
 _CLAUSES = ("where_clauses", "having_clauses", "order_by_clauses")
+
+
+class UserDefinedOption:
+    """The base of options of the application's own, which a function that listens to ``do_orm_execute`` finds in ``user_defined_options``.
+
+    :ivar payload: what the option was made with.
+    """
+
+    # taken for programs that say it; what is loaded at first access is not told of
+    propagate_to_loaders = False
+
+    def __init__(self, payload: Any = None) -> None:
+        self.payload = payload
+
+    def collect(self, shape: Shape) -> bool:
+        """Add nothing to the shape of the statement, which is executed as without the option."""
+        return True
 
 
 class ClassCriteria:
@@ -159,6 +188,30 @@ def with_class_criteria(statement: S) -> S:
     return cast("S", made)
 
 
+def with_criteria_of_options(statement: D) -> D:
+    """Return an INSERT, UPDATE or DELETE of a mapped class with the conditions that its options have for the classes in it.
+
+    :raises InvalidRequestError: for an option that says how something is loaded.
+    """
+    for option in statement.loader_options:
+        if not isinstance(option, (ClassCriteria, UserDefinedOption)):
+            raise InvalidRequestError(
+                f"options() of an INSERT, UPDATE or DELETE takes with_loader_criteria(), got {option!r}. What RETURNING gives loads its relationships at"
+                " first access."
+            )
+    criteria = [option for option in statement.loader_options if isinstance(option, ClassCriteria)]
+    if not criteria or not isinstance(statement, (Update, Delete)):
+        return statement
+    within = _Filtering(criteria).within
+    entity = statement.entity
+    conditions = [one for option in criteria if option.includes(entity) for one in option.conditions_for(entity)]
+    parts: dict[str, Any] = {"where_clauses": tuple(rewritten(clause, within) for clause in statement.where_clauses)}
+    if isinstance(statement, Update):
+        parts["set_pairs"] = tuple((column, rewritten(value, within)) for column, value in statement.set_pairs)
+    made: Any = statement.with_parts(**parts)
+    return cast("D", made.where(*conditions) if conditions else made)
+
+
 def _with_conditions(element: FromClause, replace: Callable[[ClauseElement], ClauseElement | None]) -> FromClause:
     """Return a join with what ``replace`` says of columns in its conditions."""
     if not isinstance(element, Join):
@@ -210,7 +263,7 @@ class _Filtering:
         self._tables = {id(item) for item in select.entities if isinstance(item, (Table, Alias))}
         made = select._clone()
         for name in (*_CLAUSES, "columns_clause"):
-            setattr(made, name, tuple(rewritten(clause, self._within) for clause in getattr(select, name)))
+            setattr(made, name, tuple(rewritten(clause, self.within) for clause in getattr(select, name)))
         replaced: dict[int, FromClause] = {}
         conditions: list[ColumnElement[bool]] = []
         for element in elements:
@@ -247,7 +300,8 @@ class _Filtering:
                 setattr(made, name, tuple(rewritten(clause, replace) for clause in clauses))
         made.given_froms = tuple(_with_conditions(element, replace) for element in made.given_froms)
 
-    def _within(self, node: ClauseElement) -> ClauseElement | None:
+    def within(self, node: ClauseElement) -> ClauseElement | None:
+        """Return a SELECT that stands in an expression with the conditions; None for any other node."""
         return self.select(node) if isinstance(node, Select) else None
 
     def _element(self, element: FromClause) -> tuple[FromClause, list[ColumnElement[bool]]]:
@@ -294,13 +348,13 @@ class _Filtering:
                 return None
             made = Alias(inner, element.name)
         elif type(element) is Subquery:
-            made = Subquery(rewritten(element.select_element, self._within), element.name)
+            made = Subquery(rewritten(element.select_element, self.within), element.name)
         elif type(element) is CTE and isinstance(element.select_element, SelectBase):
             made = CTE(element.select_element, element.name, element.recursive, element.nesting)
             made.prefixes, made.suffixes = element.prefixes, element.suffixes
             # a recursive one is found within itself
             self._made[id(element)] = element, made
-            made.select_element = rewritten(element.select_element, self._within)
+            made.select_element = rewritten(element.select_element, self.within)
         else:
             return None
         self._made[id(element)] = element, made

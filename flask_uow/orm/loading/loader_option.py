@@ -238,7 +238,7 @@ def _mapper_of(entity: Entity | None) -> Mapper | None:
 def _enter_step(step: Step, tree: LoadTree, mapper: Mapper, everywhere: bool) -> tuple[LoadTree, Mapper]:
     """Enter one step into a tree, and return the tree and the mapper that the path has come to."""
     attribute, strategy, argument = step
-    key: str = attribute if isinstance(attribute, str) else attribute.key
+    key: str = mapper.name_behind(attribute) if isinstance(attribute, str) else attribute.key
     if strategy == "selectin columns":
         _enter_subclasses(argument, tree, mapper)
         return tree, mapper
@@ -265,8 +265,11 @@ def _enter_step(step: Step, tree: LoadTree, mapper: Mapper, everywhere: bool) ->
         tree.choose(owner.column_attrs.keys(), False, strategy == "only raise")
         strategy = "undefer"
     if strategy in _COLUMNS:
-        _require(key, owner.column_attrs.keys(), owner, "column")
-        tree.choose((key,), *_COLUMNS[strategy])
+        # a composite stands for its columns
+        members: tuple[str, ...] = getattr(owner.descriptors.get(key), "names", None) or (key,)
+        for name in members:
+            _require(name, owner.column_attrs.keys(), owner, "column")
+        tree.choose(members, *_COLUMNS[strategy])
         return tree, mapper
     _require(key, owner.relationships.keys(), owner, "relationship")
     return _enter_relationship(owner.relationships[key], attribute, strategy, argument, tree)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.loading.class_criteria import ClassCriteria
+from flask_uow.orm.loading.class_criteria import ClassCriteria, UserDefinedOption
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.loader_option import LoaderOption, further_of, only_steps, steps_of
 from flask_uow.sql.nodes import Shape
@@ -91,7 +91,7 @@ def load_tree(options: Iterable[Any], entity: Entity, entities: Sequence[Entity]
     is_lazy = False
     # criteria first: what is below has them, too
     for option in sorted(options, key=lambda one: not isinstance(one, ClassCriteria)):
-        if isinstance(option, BatchLoading):
+        if isinstance(option, (BatchLoading, UserDefinedOption)):
             continue
         if isinstance(option, ClassCriteria):
             tree = tree if tree is not None else LoadTree()

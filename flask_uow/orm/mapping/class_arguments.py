@@ -23,6 +23,7 @@ __all__ = [
     "declared_attr",
     "declares_key",
     "is_mapped",
+    "is_said_by_method",
     "making_once",
     "mapper_arguments",
     "table_arguments",
@@ -123,6 +124,11 @@ def is_mapped(cls: type) -> bool:
 def asks_each_class(cls: type, name: str) -> bool:
     """Return True where a method ``@declared_attr`` says what ``name`` is of a class that does not say it itself."""
     return name not in vars(cls) and any(isinstance(vars(base).get(name), declared_attr) for base in cls.__mro__)
+
+
+def is_said_by_method(cls: type, name: str) -> bool:
+    """Return True where a method ``@declared_attr``, of the class or of one that it derives from, says what ``name`` is."""
+    return next((isinstance(vars(b)[name], declared_attr) for b in cls.__mro__ if name in vars(b)), False)
 
 
 def _said(cls: type, name: str) -> tuple[Any, type | None]:

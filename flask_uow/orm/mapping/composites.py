@@ -43,7 +43,9 @@ __all__ = ["CompositeProperty", "composite"]
 
 
 class CompositeComparator(PropComparator):
-    """The operators of a composite attribute: ``==``, ``!=`` and ``in_()``, column by column; derive from it for further ones.
+    """The operators of a composite attribute: ``==``, ``!=``, ``<`` and the like, ``in_()``, column by column; derive from it for further ones.
+
+    ``Vertex.start < Point(1, 2)`` is true where each column is less than its part of the value.
 
     ``__clause_element__().clauses`` are the columns.
     """
@@ -96,21 +98,56 @@ class CompositeComparator(PropComparator):
         if op in (ops.IN, ops.NOT_IN):
             values = [self.prop.values_of(value) for value in other] if isinstance(other, (list, tuple, set)) else other
             return tuple_(*self.bundle_members).operate(op, values, **modifiers)
-        if op is not ops.EQ and op is not ops.NE:
+        if op in ops.ORDERINGS:
+            ordered: Any = CompositeOrder(tuple(member.operate(op) for member in self.bundle_members))
+            return cast("ColumnElement[Any]", ordered)
+        if op not in _COMPARISONS:
             raise UnsupportedOperatorError(
-                f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
+                f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with ==, !=, <, <=, > and >= only."
             )
         parts: Any = (
             other.bundle_members
             if isinstance(other, CompositeComparator)
             else self.prop.values_of(self.prop.coerce(other))
         )
-        condition = and_(*(part == value for part, value in zip(self.bundle_members, parts, strict=True)))
-        return condition if op is ops.EQ else not_(condition)
+        compare = ops.EQ if op is ops.NE else op
+        condition = and_(*(p.operate(compare, value) for p, value in zip(self.bundle_members, parts, strict=True)))
+        return not_(condition) if op is ops.NE else condition
+
+    def label(self, name: str) -> Any:
+        """Return the composite under another name in rows."""
+        made = copy.copy(self)
+        made.key = name
+        return made
 
     def assignments(self, value: Any) -> list[tuple[Any, Any]]:
         """Return the attributes, with their values, that a statement sets in order to set the composite."""
         return list(zip(self.bundle_members, self.prop.values_of(self.prop.coerce(value)), strict=True))
+
+
+_COMPARISONS = frozenset((ops.EQ, ops.NE, ops.LT, ops.LE, ops.GT, ops.GE))
+
+
+class CompositeOrder:
+    """The order by a composite: that by its columns, one after the other.
+
+    :ivar bundle_members: the columns, each with its direction.
+    """
+
+    def __init__(self, members: tuple[Any, ...]) -> None:
+        self.bundle_members = members
+
+    def nulls_first(self) -> CompositeOrder:
+        """NULLs before all values."""
+        return CompositeOrder(tuple(member.nulls_first() for member in self.bundle_members))
+
+    def nulls_last(self) -> CompositeOrder:
+        """NULLs after all values."""
+        return CompositeOrder(tuple(member.nulls_last() for member in self.bundle_members))
+
+
+def _are_absent(*values: Any) -> bool:
+    return all(value is None for value in values)
 
 
 class CompositeProperty(DescriptorProperty):
@@ -136,9 +173,11 @@ class CompositeProperty(DescriptorProperty):
         active_history: bool = False,
         info: Mapping[Any, Any] | None = None,
         doc: str | None = None,
+        return_none_on: Callable[..., bool] | None = _are_absent,
         field: FieldOptions = NO_FIELD,
     ) -> None:
         self.class_ = class_
+        self.return_none_on = return_none_on
         self.columns = columns
         self.comparator_factory = comparator_factory
         self.group = group
@@ -203,6 +242,8 @@ class CompositeProperty(DescriptorProperty):
         if not self.columns:
             raise ArgumentError("composite() takes a class and the columns that make up its values, got no column.")
         self.names = tuple(self._name_of(column, key, mapper) for column in self.columns)
+        for prop in [mapper.column_attrs[name] for name in self.names] if self.deferred else []:
+            prop.deferred, prop.group = True, self.group
         return super().descriptor(key, mapper)
 
     @staticmethod
@@ -229,9 +270,10 @@ class CompositeProperty(DescriptorProperty):
         return _values_of(value)
 
     def make(self, values: tuple[Any, ...]) -> Any:
-        """Return the value of columns' values; None where all of them are None."""
+        """Return the value of columns' values; None where ``return_none_on`` says so of them, by default where all of them are None."""
         assert self.class_ is not None
-        return None if all(part is None for part in values) else self.class_(*values)
+        is_none = self.return_none_on is not None and self.return_none_on(*values)
+        return None if is_none else self.class_(*values)
 
     def coerce(self, value: Any) -> Any:
         """Return a value that is assigned.
@@ -347,6 +389,7 @@ def composite(
     active_history: bool = False,
     info: Mapping[Any, Any] | None = None,
     doc: str | None = None,
+    return_none_on: Callable[..., bool] | None = _are_absent,
     init: bool | None = None,
     repr: bool | None = None,
     default: object = NOT_GIVEN,
@@ -364,9 +407,11 @@ def composite(
         class's parameters), attributes of the class, or their names. Without any, the parameters of the class are the columns.
     :param comparator_factory: a subclass of ``CompositeProperty.Comparator`` (or :class:`PropComparator`), for other operators than ``==`` and ``!=``.
     :param group: a name; deferred columns of one group are loaded together.
-    :param deferred: load the columns that are declared here at first access, not with the object.
+    :param deferred: load the columns at first access, not with the object.
     :param active_history: taken for the columns that are declared here: load their old values when new ones are set.
     :param info: notes of the application.
+    :param return_none_on: is called with the values of the columns, and returns True where the attribute is to be None; by default where all of
+        them are None. None for never: the class is called with these, too.
     :param init: whether the constructor of a dataclass (:class:`MappedAsDataclass`) takes it; likewise ``repr``, ``default`` and the others.
     """
     is_column = isinstance(_class_or_attr, (str, Column, ColumnOperators))
@@ -384,6 +429,7 @@ def composite(
         active_history=active_history,
         info=info,
         doc=doc,
+        return_none_on=return_none_on,
         field=FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
     )
     return cast("Mapped[Any]", made)

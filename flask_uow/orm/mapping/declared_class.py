@@ -24,6 +24,7 @@ from flask_uow.orm.mapping.class_arguments import (
     check_no_table_arguments,
     declared_attr,
     is_mapped,
+    is_said_by_method,
     making_once,
     mapper_arguments,
     table_arguments,
@@ -219,12 +220,11 @@ def _map_class(
     registry: Registry,
     further_options: Mapping[str, Any],
 ) -> None:
-    options = mapper_arguments(cls, parent)
+    # a method may ask for the table, which is not there yet; only a subclass may need to know before that it is concrete
+    is_late = is_said_by_method(cls, "__mapper_args__")
+    options = mapper_arguments(cls, parent) if parent is not None or not is_late else {}
     discriminator = discriminator_of_concrete(cls, parent)
-    if discriminator is not None:
-        # said of the first class of a family as well, which inherits from none
-        options.pop("concrete", None)
-    concrete = bool(options.get("concrete"))
+    concrete = bool(options.get("concrete")) and discriminator is None
     # the rows of a concrete class are whole in its own table, so it declares anew what mixins gave its parent
     base = None if concrete else parent
     copies: dict[Any, Column[Any]] = {}
@@ -253,6 +253,11 @@ def _map_class(
         raise ArgumentError(
             f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}."
         )
+    if is_late and shared is None:
+        options = mapper_arguments(cls, parent)
+    if discriminator is not None:
+        # said of the first class of a family as well, which inherits from none
+        options.pop("concrete", None)
     for name in [*declared.properties, *(name for name, _ in columns)]:
         if name in vars(cls):
             delattr(cls, name)

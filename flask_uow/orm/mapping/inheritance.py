@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError, NoReferencedTableError
 from flask_uow.orm.mapping.column_mapping import equated_columns, flat_columns, tables_in
 from flask_uow.orm.mapping.properties import ColumnDeclaration, labelled
-from flask_uow.sql.constructors import cast_, literal, null
+from flask_uow.sql.constructors import cast_, literal, null, type_coerce
 from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 from flask_uow.sql.operations import and_
@@ -202,13 +202,15 @@ def polymorphic_source(mapper: MappedSource, mappers: Iterable[Any]) -> FromClau
 
 
 def polymorphic_union(
-    table_map: Mapping[Any, Any], typecolname: str | None, aliasname: str | None = "p_union"
+    table_map: Mapping[Any, Any], typecolname: str | None, aliasname: str | None = "p_union", cast_nulls: bool = True
 ) -> Subquery:
     """Return a UNION ALL of tables, for the mapping of a class with concrete subclasses; a column that one lacks is NULL there.
 
     :param table_map: tables (or SELECTs) by polymorphic identity.
     :param typecolname: the name of a column to be added that holds the identity; None when they have one.
     :param aliasname: the name of the subquery.
+    :param cast_nulls: False for a plain NULL in the place of a column that one lacks; PostgreSQL takes that for a text where no member before it
+        tells the type.
     :raises ArgumentError: for an empty ``table_map``.
     """
     if not table_map:
@@ -223,13 +225,16 @@ def polymorphic_union(
         for key, column in known.items():
             types.setdefault(key, column.type)
     selects = []
+    # a class without an identity has NULL in the place of that
+    type_of_identity = literal(next((identity for identity in sources if identity is not None), "")).type
     for identity, source in sources.items():
         columns: list[ColumnElement[Any]] = []
         for key, type_ in types.items():
             found = members[identity].get(key)
-            columns.append(found if found is not None else Label(key, cast_(null(), type_)))
+            lacking: ColumnElement[Any] = cast_(null(), type_) if cast_nulls else type_coerce(null(), type_)
+            columns.append(found if found is not None else Label(key, lacking))
         if typecolname is not None:
-            columns.append(Label(typecolname, constant(identity)))
+            columns.append(Label(typecolname, constant(identity, type_of_identity if identity is None else None)))
         selects.append(Select(tuple(columns)).select_from(source))
     if len(selects) == 1:
         return selects[0].subquery(aliasname)

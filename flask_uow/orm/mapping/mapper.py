@@ -438,6 +438,8 @@ class Mapper(InspectedMapper):
             return argument
         return argument()
 
+    _is_announced = False
+
     def take_unconfigured(self) -> list[RelationshipProperty]:
         """Return the relationships that wait to be configured, and forget that they do."""
         waiting, self.unconfigured = self.unconfigured, []
@@ -449,7 +451,10 @@ class Mapper(InspectedMapper):
 
     def prepare_configuration(self) -> None:
         """Resolve what had to wait for other classes and is needed by relationships."""
-        self.hooks.call("before_mapper_configured", self, self.class_)
+        if not self._is_announced:
+            # once, while further properties have it configured again
+            self._is_announced = True
+            self.hooks.call("before_mapper_configured", self, self.class_)
         self._install_expressions()
         if self.concrete_discriminator is not None:
             # the subclasses are known now

@@ -79,7 +79,9 @@ class Registry:
         with _lock:
             self.mappers.append(mapper)
             self._classes.setdefault(mapper.class_.__name__, []).append(mapper.class_)
-            self._waiting.append(mapper)
+            # a property of it may have entered it already
+            if mapper not in self._waiting:
+                self._waiting.append(mapper)
             self._failed = None
             mapping_changed()
 

@@ -166,7 +166,7 @@ class MappedSource:
         tables = {
             mapper.polymorphic_identity: mapper.mapped_selectable
             for mapper in self.descendants
-            if (mapper is self or mapper.concrete) and mapper.polymorphic_identity is not None
+            if mapper is self or (mapper.concrete and mapper.polymorphic_identity is not None)
         }
         union = polymorphic_union(tables, name, "pjoin")
         # the identities are entered already, while finding a discriminator begins a new map

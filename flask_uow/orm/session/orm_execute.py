@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.orm.loading.class_criteria import UserDefinedOption
 from flask_uow.orm.loading.results import first_mapper
 from flask_uow.sql.dml import Delete, Insert, Update
 from flask_uow.sql.dml_statement import DMLStatement
@@ -108,6 +109,12 @@ class ORMExecuteState:
     def local_execution_options(self) -> Mapping[str, Any]:
         """Another name of :attr:`execution_options`: those of the statement and of the call are one here."""
         return self.execution_options
+
+    @property
+    def user_defined_options(self) -> Sequence[UserDefinedOption]:
+        """The options of the statement that are of classes of the application's own, derived from :class:`UserDefinedOption`."""
+        options = getattr(self.statement, "loader_options", ())
+        return [option for option in options if isinstance(option, UserDefinedOption)]
 
     def update_execution_options(self, **options: Any) -> None:
         """Give the statement further execution options."""

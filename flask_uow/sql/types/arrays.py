@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.types.base import TypeEngine, type_for_value
+from flask_uow.sql.types.enums import Enum
 from flask_uow.sql.types.lookup import to_instance
 from flask_uow.sql.value_errors import wrong_kind
 
@@ -43,6 +44,16 @@ class ARRAY(TypeEngine[Any]):
         if as_tuple:
             self.python_type = tuple
         self.cache_key = (type(self), self.item_type.cache_key, dimensions, as_tuple, mutable)
+
+    def in_schema(self, schema: str | None) -> ARRAY:
+        """Return the type with the type of its items in the schema of a table, where that is the table's."""
+        item_type = self.item_type.in_schema(schema) if isinstance(self.item_type, Enum) else self.item_type
+        if item_type is self.item_type:
+            return self
+        made = copy(self)
+        made.item_type = item_type
+        made.cache_key = (type(self), item_type.cache_key, *self.cache_key[2:])
+        return made
 
     def _convert(self, value: object) -> Any:
         # the items are converted one by one when they are bound

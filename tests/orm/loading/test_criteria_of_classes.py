@@ -13,10 +13,12 @@ from flask_uow import (
     DeclarativeBase,
     Engine,
     ForeignKey,
+    InvalidRequestError,
     Mapped,
     Session,
     aliased,
     contains_eager,
+    delete,
     event,
     exists,
     func,
@@ -27,6 +29,7 @@ from flask_uow import (
     select,
     selectinload,
     subqueryload,
+    update,
     with_loader_criteria,
 )
 from tests.statements import StatementLog
@@ -510,3 +513,31 @@ def test_other_columns_leave_a_class_and_its_criteria_behind(shelves: Session) -
         names(shelves, select(Chart).where(Item.name != "").with_only_columns(Shelf.name)) == ["high"] * 2 + ["low"] * 2
     )
     assert names(shelves, select(Chart).with_only_columns(Item.name)) == ["new", "old"]
+
+
+def test_updates_and_deletes_have_criteria_too(shelves: Session) -> None:
+    new = with_loader_criteria(Item, Item.name != "old")
+    shelves.execute(update(Item).values(name=Item.name + "!").options(new))
+    assert names(shelves, select(Item.name)) == ["map!", "new!", "old"]
+    shelves.execute(update(Shelf).where(Shelf.items.any(Item.name == "old")).values(name="x").options(new))
+    shelves.execute(
+        update(Shelf).where(Shelf.maps.any()).values(name="y").options(with_loader_criteria(Chart, Chart.name == "old"))
+    )
+    assert names(shelves, select(Shelf.name)) == ["high", "y"]
+    shelves.execute(delete(Label))
+    low = shelves.execute(
+        delete(Item).where(Item.name.like("%!")).options(with_loader_criteria(Item, Item.name == "map!"))
+    )
+    assert (low.rowcount, names(shelves, select(Item.name))) == (1, ["new!", "old"])
+    # a SELECT within, an alias, a base that is not meant
+    item = aliased(Item)
+    shelves.execute(update(item).values(name="z").options(new))
+    shelves.execute(
+        update(Item)
+        .values(name="w")
+        .where(Item.id.in_(select(Chart.id)))
+        .options(with_loader_criteria(Chart, Chart.name == "none"))
+    )
+    assert names(shelves, select(Item.name)) == ["z", "z"]
+    with pytest.raises(InvalidRequestError, match=r"takes with_loader_criteria\(\), got"):
+        shelves.execute(update(Item).values(name="w").options(selectinload(Item.labels)))

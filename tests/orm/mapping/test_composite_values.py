@@ -24,11 +24,16 @@ from flask_uow import (
     aliased,
     and_,
     composite,
+    defer,
+    desc,
     func,
     insert,
     inspect,
+    load_only,
     mapped_column,
     select,
+    undefer,
+    undefer_group,
     update,
 )
 
@@ -332,3 +337,74 @@ def test_the_columns_of_a_composite_may_be_attributes_of_the_class(engine: Engin
         assert sorted(Buoy.__table__.c.keys()) == sorted(wanted)
     finally:
         Own.metadata.drop_all(engine)
+
+
+def _places(engine: Engine, **options: Any) -> tuple[Any, Session]:
+    class OwnBase(DeclarativeBase):
+        pass
+
+    class Place(OwnBase):
+        __tablename__ = "composite_place"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        x: Mapped[int | None]
+        y: Mapped[int | None]
+        at: Mapped[Point | None] = composite(Point, "x", "y", **options)
+
+    OwnBase.metadata.drop_all(engine)
+    OwnBase.metadata.create_all(engine)
+    session = Session(engine)
+    session.add_all([Place(id=1, at=Point(1, 5)), Place(id=2, at=Point(3, 4)), Place(id=3, x=None, y=None)])
+    session.commit()
+    session.expunge_all()
+    return Place, session
+
+
+def test_composites_are_compared_column_by_column_and_ordered_by_all_of_them(engine: Engine) -> None:
+    Place, session = _places(engine)
+    other = aliased(Place)
+    with session:
+        for place in (Place, other):
+            ids = select(place.id).order_by(place.id)
+            assert session.scalars(ids.where(place.at < Point(4, 5))).all() == [2]
+            assert session.scalars(ids.where(place.at <= Point(4, 5))).all() == [1, 2]
+            assert session.scalars(ids.where(place.at > Point(0, 4))).all() == [1]
+            assert session.scalars(ids.where(place.at >= Point(0, 4))).all() == [1, 2]
+        present = select(Place.id).where(Place.x.is_not(None))
+        for order in (Place.at.desc(), desc(Place.at), Place.at.desc().nulls_last()):
+            assert session.scalars(present.order_by(order)).all() == [2, 1]
+        assert session.scalars(select(Place.id).order_by(Place.at.asc().nulls_first())).all() == [3, 1, 2]
+        row = session.execute(select(Place.at.label("where"), Place.id).order_by(Place.id)).first()
+        assert row.where == Point(1, 5)
+
+
+def test_return_none_on_says_when_a_composite_is_none(engine: Engine) -> None:
+    Place, session = _places(engine, return_none_on=lambda x, y: x == 3)
+    with session:
+        assert [place.at for place in session.query(Place).order_by(Place.id)] == [Point(1, 5), None, Point(None, None)]  # type: ignore[arg-type]
+    Place, session = _places(engine, return_none_on=None)
+    with session:
+        assert session.get(Place, 3).at == Point(None, None)  # type: ignore[arg-type]
+        assert session.scalars(select(Place.at).where(Place.id == 3)).one() == Point(None, None)  # type: ignore[arg-type]
+
+
+def test_options_name_composites_for_their_columns(engine: Engine) -> None:
+    Place, session = _places(engine)
+
+    def loaded(*options: Any) -> set[str]:
+        session.expunge_all()
+        first = session.query(Place).options(*options).order_by(Place.id).first()
+        return {name for name in ("id", "x", "y") if name in vars(first)}
+
+    with session:
+        assert loaded() == {"id", "x", "y"}
+        assert loaded(defer(Place.at)) == {"id"}
+        assert loaded(defer("at")) == {"id"}
+        assert loaded(defer("*"), undefer(Place.at)) == {"id", "x", "y"}
+        assert loaded(load_only(Place.at)) == {"id", "x", "y"}
+    Place, session = _places(engine, deferred=True, group="where")
+    with session:
+        assert loaded() == {"id"}
+        assert loaded(undefer(Place.at)) == {"id", "x", "y"}
+        assert loaded(undefer_group("where")) == {"id", "x", "y"}
+        session.expunge_all()
+        assert session.get(Place, 1).at == Point(1, 5)

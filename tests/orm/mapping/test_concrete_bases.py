@@ -10,14 +10,17 @@ import pytest
 from flask_uow import (
     AbstractConcreteBase,
     ArgumentError,
+    Column,
     ConcreteBase,
     DeclarativeBase,
     Engine,
     ForeignKey,
     Integer,
     Mapped,
+    MetaData,
     Session,
     String,
+    Table,
     configure_mappers,
     declared_attr,
     func,
@@ -25,6 +28,7 @@ from flask_uow import (
     inspect,
     joinedload,
     mapped_column,
+    polymorphic_union,
     relationship,
     select,
     selectinload,
@@ -317,3 +321,39 @@ def test_a_concrete_class_keeps_the_properties_of_its_own(engine: Engine) -> Non
     assert (lion.name, lion.sound) == ("lion", "roar")
     with pytest.raises(AttributeError, match="concrete=True"):
         lion.legs
+
+
+def test_the_first_class_of_a_family_may_have_no_identity(engine: Engine) -> None:
+    class OwnBase(DeclarativeBase):
+        pass
+
+    class Animal(ConcreteBase, OwnBase):
+        __tablename__ = "concrete_animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+
+    class Cat(Animal):
+        __tablename__ = "concrete_cat"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+        lives: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "cat", "concrete": True}
+
+    OwnBase.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Animal(id=1, name="a"), Cat(id=2, name="b", lives=9)])
+        session.commit()
+        session.expunge_all()
+        assert [(type(a), a.name) for a in session.query(Animal).order_by(Animal.id)] == [(Animal, "a"), (Cat, "b")]
+        assert [cat.lives for cat in session.query(Cat)] == [9]
+        assert type(session.get(Animal, 1)) is Animal
+
+
+def test_a_union_may_leave_nulls_without_a_type() -> None:
+    metadata = MetaData()
+    one = Table("one", metadata, Column("id", Integer), Column("x", Integer))
+    two = Table("two", metadata, Column("id", Integer))
+    union = polymorphic_union({"one": one, "two": two}, None, cast_nulls=False)
+    assert "two.id, NULL AS x FROM two" in str(select(union))
+    assert isinstance(union.c.x.type, Integer)
+    assert "CAST(NULL AS INTEGER) AS x FROM two" in str(select(polymorphic_union({"one": one, "two": two}, None)))

@@ -566,3 +566,49 @@ def test_constraints_and_indexes_in_the_body_of_a_class_are_those_of_its_table()
     column = Column("a", Integer)
     table = Table("line", MetaData(), column, UniqueConstraint(column, name="uq"), Index("ix", column))
     assert len(table.indexes) == len([each for each in table.constraints if each.name == "uq"]) == 1
+
+
+def test_mapper_arguments_of_a_method_may_ask_for_the_table(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Counted:
+        @declared_attr.directive
+        def __tablename__(cls) -> str:
+            return cls.__name__.lower()  # type: ignore[attr-defined, no-any-return]
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        revision: Mapped[int]
+
+        @declared_attr.directive
+        def __mapper_args__(cls) -> dict[str, Any]:
+            columns = cls.__table__.c  # type: ignore[attr-defined]
+            found = {"polymorphic_identity": cls.__name__.lower()}  # type: ignore[attr-defined]
+            if "kind" in columns:
+                found |= {"polymorphic_on": columns.kind, "version_id_col": columns.revision}
+            return found
+
+    class Paper(Counted, Base):
+        title: Mapped[str]
+
+    class Letter(Paper):
+        id: Mapped[int] = mapped_column(ForeignKey("paper.id"), primary_key=True)
+        town: Mapped[str]
+
+    class Own(Base):
+        __tablename__ = "own"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        at: Mapped[int]
+
+        @declared_attr.directive
+        def __mapper_args__(cls) -> dict[str, Any]:
+            return {"version_id_col": cls.__table__.c.at}
+
+    assert inspect(Own).version_id_col is Own.__table__.c.at
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Paper(title="p"), Letter(title="l", town="t")])
+        session.commit()
+        assert session.query(Paper.kind, Paper.revision).order_by(Paper.kind).all() == [("letter", 1), ("paper", 1)]
+        assert [letter.town for letter in session.query(Letter)] == ["t"]

@@ -200,7 +200,10 @@ def test_an_enum_lets_other_strings_pass_where_it_is_told_to(engine: Engine) -> 
 def test_a_native_enum_is_in_the_schema_of_its_table_or_metadata(postgresql_uri: str) -> None:
     kind = Enum("a", "b", name="kind", native_enum=True, inherit_schema=True)
     own = MetaData()
-    near = Table("near", own, Column("id", Integer, primary_key=True), Column("kind", kind), schema="shop")
+    near = Table(
+        "near", own, Column("id", Integer, primary_key=True), Column("kind", kind), Column("kinds", ARRAY(kind)),
+        schema="shop",
+    )  # fmt: skip
     far = Table("far", own, Column("id", Integer, primary_key=True), Column("kind", kind))
     state = Enum("x", name="state", native_enum=True, metadata=MetaData(schema="shop"))
     Table("third", own, Column("id", Integer, primary_key=True), Column("state", state))
@@ -210,8 +213,9 @@ def test_a_native_enum_is_in_the_schema_of_its_table_or_metadata(postgresql_uri:
         connection.execute(text("CREATE SCHEMA shop"))
     own.create_all(engine)
     with engine.begin() as connection:
-        connection.execute(insert(near).values(kind="a"))
+        connection.execute(insert(near).values(kind="a", kinds=["b", "a"]))
         connection.execute(insert(far).values(kind="b"))
+        assert connection.scalar(select(near.c.kinds)) == ["b", "a"]
         assert connection.scalar(select(near.c.kind)) == "a"
         found = "SELECT nspname, typname FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace WHERE typtype = 'e'"
         assert sorted(map(tuple, connection.execute(text(found)).all())) == [

@@ -16,6 +16,7 @@ from flask_uow import (
     Mapped,
     Mapper,
     Session,
+    UserDefinedOption,
     and_,
     configure_mappers,
     event,
@@ -470,6 +471,33 @@ def test_do_orm_execute_may_give_another_result(world: World, session: Session) 
 
     assert [article.title for article in session.scalars(select(world.Article))] == ["b", "a"]
     assert [article.title for article in session.query(world.Article).all()] == ["b", "a"]
+
+
+def test_an_option_of_the_application_says_what_a_listener_does(world: World, session: Session) -> None:
+    session.add(world.Article(title="a"))
+    session.commit()
+    kept: dict[str, Any] = {}
+
+    class FromCache(UserDefinedOption):
+        def __init__(self, key: str) -> None:
+            self.key = key
+
+    @event.listens_for(session, "do_orm_execute")
+    def from_cache(state: Any) -> Any:
+        for option in state.user_defined_options:
+            if isinstance(option, FromCache):
+                if option.key not in kept:
+                    kept[option.key] = state.invoke_statement().freeze()
+                return kept[option.key]()
+        return None
+
+    cached = select(world.Article.title).options(FromCache("titles"))
+    assert session.scalars(cached).all() == ["a"]
+    session.execute(update(world.Article).values(title="b"))
+    assert session.scalars(cached).all() == ["a"]
+    assert session.scalars(select(world.Article.title)).all() == ["b"]
+    assert session.query(world.Article).options(UserDefinedOption({"note": 1})).one().title == "b"
+    assert UserDefinedOption(5).payload == 5
 
 
 def test_do_orm_execute_sees_get_of_what_the_session_has_not(world: World, session: Session) -> None:

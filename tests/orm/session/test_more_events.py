@@ -334,3 +334,30 @@ def test_a_hook_of_a_new_transaction_may_use_the_session(session: Session) -> No
     event.remove(session, "after_transaction_create", fails)
     assert session.execute("SELECT 2").scalar() == 2
     session.rollback()
+
+
+def test_the_configuration_of_a_class_is_told_of_once(no_left_over_mappings: None) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    told: list[tuple[str, str]] = []
+    for name in ("before_mapper_configured", "mapper_configured"):
+        event.listen(Own, name, lambda mapper, cls, name=name: told.append((name, cls.__name__)), propagate=True)
+
+    class Stem(Own):
+        __tablename__ = "stem"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        twigs: Mapped[list[Twig]] = relationship(back_populates="stem")
+
+    class Twig(Own):
+        __tablename__ = "twig"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        stem_id: Mapped[int] = mapped_column(ForeignKey("stem.id"))
+        stem: Mapped[Stem] = relationship(back_populates="twigs")
+
+    Own.registry.configure()
+    Stem.first = relationship(Twig, viewonly=True, uselist=False)
+    assert Stem.first.property.mapper is Twig.__mapper__
+    assert sorted(told) == sorted(
+        (name, cls) for name in ("before_mapper_configured", "mapper_configured") for cls in ("Stem", "Twig")
+    )
