@@ -13,6 +13,7 @@ from flask_uow.sql.expressions import (
     FixedCondition,
     Null,
     OrderName,
+    UniqueUntypedParameter,
     UntypedParameter,
 )
 from flask_uow.sql.nodes import ClauseElement
@@ -62,6 +63,9 @@ def refuse_mapped(given: object, type_: TypeEngine[Any]) -> None:
     )
 
 
+_TYPED_BY_THE_OTHER = frozenset({UntypedParameter, CalledParameter, UniqueUntypedParameter})
+
+
 def coerce_compared(value: object, left: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return ``value`` as an expression that stands beside ``left`` in a comparison.
 
@@ -69,8 +73,8 @@ def coerce_compared(value: object, left: ColumnElement[Any]) -> ColumnElement[An
     """
     if isinstance(value, ColumnOperators):
         # not asked for the type, which a foreign key takes from a table that may come later
-        if type(value) is UntypedParameter or type(value) is CalledParameter:
-            return _typed_like(value, left)
+        if type(value) in _TYPED_BY_THE_OTHER:
+            return _typed_like(cast("UntypedParameter[Any]", value), left)
         return value.as_operand()
     if value is None or isinstance(value, ClauseElement):
         return coerce_value(value, NULLTYPE)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from flask_uow.exc import did_you_mean
+from flask_uow.sql.nodes import NO_OPTIONS
 
 __all__ = ["ColumnCollection", "ColumnList"]
 
-_NO_OTHERS: Mapping[str, str] = MappingProxyType({})
+_NO_OTHERS: Mapping[str, str] = NO_OPTIONS
 
 
 class ColumnCollection:

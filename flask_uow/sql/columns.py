@@ -410,6 +410,11 @@ class Column(ColumnElement[T], Generic[T]):
         copied.info = dict(self.info)
         return copied
 
+    def __getstate__(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        # its type is worked out, in place of what other expressions have under that name
+        slots = {name: getattr(self, name) for name in Column.__slots__ if hasattr(self, name)}
+        return getattr(self, "__dict__", None), slots
+
     def collect_shape(self, shape: Shape) -> None:
         shape.key.append(self)
 

@@ -31,6 +31,7 @@ class Constraint(ForSomeDatabases):
     """The base of constraints: a name and a table.
 
     :param info: for the application's own use.
+    :param comment: is kept in the database, beside the constraint, which needs a name then (PostgreSQL).
 
     :ivar given_name: the name that it was given, or None.
     :ivar table: the table, once attached.
@@ -47,8 +48,10 @@ class Constraint(ForSomeDatabases):
         deferrable: bool | None = None,
         initially: str | None = None,
         info: dict[Any, Any] | None = None,
+        comment: str | None = None,
     ) -> None:
         self.info = dict(info or {})
+        self.comment = comment
         if initially is not None and initially.upper() not in ("DEFERRED", "IMMEDIATE"):
             raise ArgumentError(f"initially={initially!r} is neither 'DEFERRED' nor 'IMMEDIATE'.")
         self.given_name = name
@@ -98,6 +101,17 @@ class Constraint(ForSomeDatabases):
         """Yield the columns."""
         return iter(self.columns)
 
+    def __len__(self) -> int:
+        """Return the number of columns."""
+        return len(self.columns)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, column: object) -> bool:
+        """Return True where the constraint is about a column, or one of that key."""
+        return column in self.columns
+
     def contains_column(self, column: Column[Any]) -> bool:
         """Return True where the constraint is about a column."""
         return any(column is known for known in self.columns)
@@ -144,9 +158,10 @@ class ColumnListConstraint(Constraint):
         deferrable: bool | None = None,
         initially: str | None = None,
         info: dict[Any, Any] | None = None,
+        comment: str | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(name, deferrable=deferrable, initially=initially, info=info)
+        super().__init__(name, deferrable=deferrable, initially=initially, info=info, comment=comment)
         self.dialect_options = checked_options(type(self).__name__, options, self._known_options)
         self.given = columns
         self.columns = []
@@ -184,6 +199,7 @@ class PrimaryKeyConstraint(ColumnListConstraint):
         # each table has a primary key from the beginning, which takes this one over
         table.primary_key.columns = self.columns
         table.primary_key.given_name = self.given_name
+        table.primary_key.comment = self.comment
         table.primary_key.dialect_options = self.dialect_options
         for column in self.columns:
             column.primary_key = True
@@ -224,6 +240,7 @@ class UniqueConstraint(ColumnListConstraint):
             initially=self.initially,
             nulls_not_distinct=self.nulls_not_distinct,
             info=self.info,
+            comment=self.comment,
             **self.dialect_options,
         )._also_for(self)
 
@@ -236,8 +253,15 @@ class CheckConstraint(Constraint):
 
     kind = "ck"
 
-    def __init__(self, condition: object, name: str | None = None, *, info: dict[Any, Any] | None = None) -> None:
-        super().__init__(name, info=info)
+    def __init__(
+        self,
+        condition: object,
+        name: str | None = None,
+        *,
+        info: dict[Any, Any] | None = None,
+        comment: str | None = None,
+    ) -> None:
+        super().__init__(name, info=info, comment=comment)
         self.columns = []
         self.condition = condition
         # True for one that a column was given

@@ -19,6 +19,8 @@ from flask_uow.sql.expressions import (
     ListParameter,
     LiteralColumn,
     Null,
+    UniqueParameter,
+    UniqueUntypedParameter,
     UntypedListParameter,
     UntypedParameter,
 )
@@ -108,6 +110,8 @@ def bindparam(
             raise ArgumentError(
                 f"bindparam({key!r}, unique=True) has no value, and none could be given to it at the execution. Pass one, or leave out unique."
             )
+        if not expanding and callable_ is None:
+            return _unique(key, value, type_)
         key = None
     if callable_ is not None:
         called_type = to_instance(type_) if type_ is not None else NULLTYPE
@@ -130,6 +134,18 @@ def bindparam(
             else UntypedParameter(value, type_for_value(value), key)
         )
     return BindParameter(None if required else value, to_instance(type_), key, required)
+
+
+def _unique(name: str | None, value: Any, type_: TypeArgument | None) -> BindParameter[Any]:
+    resolved = type_for_value(value) if type_ is None else to_instance(type_)
+    refuse_mapped(value, NULLTYPE if type_ is None else resolved)
+    if type_ is None:
+        untyped: UniqueUntypedParameter[Any] = UniqueUntypedParameter(value, resolved)
+        untyped.own_name = name
+        return untyped
+    made: UniqueParameter[Any] = UniqueParameter(value, resolved)
+    made.own_name = name
+    return made
 
 
 @overload

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddConstraint", "CreateDomain", "CreateEnum", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "DDLElement",
-    "DropColumnComment", "DropConstraint", "DropDomain", "DropEnum", "DropIndex", "DropSchema", "DropSequence", "DropTable",
-    "DropTableComment", "SetColumnComment", "SetTableComment", "create_statements", "create_tables", "drop_tables",
+    "DropColumnComment",
+    "DropConstraintComment", "DropConstraint", "DropDomain", "DropEnum", "DropIndex", "DropSchema", "DropSequence", "DropTable",
+    "DropTableComment", "SetColumnComment",
+    "SetConstraintComment", "SetTableComment", "create_statements", "create_tables", "drop_tables",
 ]  # fmt: skip
 
 
@@ -266,13 +268,15 @@ class DropIndex(DDLElement):
 
 
 class CommentOn(DDLElement):
-    """``COMMENT ON`` a table and its columns, where the database has such."""
+    """``COMMENT ON`` a table, a column or a constraint of it, where the database has such."""
 
-    __slots__ = ("column", "table", "text")
+    __slots__ = ("column", "constraint", "table", "text")
     __visit_name__ = "comment_on"
 
-    def __init__(self, table: Table, column: Column[Any] | None, text: str | None) -> None:
-        self.table, self.column, self.text = table, column, text
+    def __init__(
+        self, table: Table, column: Column[Any] | None, text: str | None, constraint: Constraint | None = None
+    ) -> None:
+        self.table, self.column, self.text, self.constraint = table, column, text, constraint
 
 
 class SetTableComment(CommentOn):
@@ -309,6 +313,30 @@ class DropColumnComment(CommentOn):
 
     def __init__(self, column: Column[Any]) -> None:
         super().__init__(column.table, column, None)
+
+
+class SetConstraintComment(CommentOn):
+    """``COMMENT ON CONSTRAINT`` (PostgreSQL), the comment that a constraint has."""
+
+    __slots__ = ()
+
+    def __init__(self, constraint: Constraint) -> None:
+        super().__init__(_table_of(constraint), None, constraint.comment, constraint)
+
+
+class DropConstraintComment(CommentOn):
+    """``COMMENT ON CONSTRAINT ... IS NULL`` (PostgreSQL)."""
+
+    __slots__ = ()
+
+    def __init__(self, constraint: Constraint) -> None:
+        super().__init__(_table_of(constraint), None, None, constraint)
+
+
+def _table_of(constraint: Constraint) -> Table:
+    if constraint.table is None:
+        raise ArgumentError(f"{type(constraint).__name__} belongs to no table yet, so that it can have no comment.")
+    return constraint.table
 
 
 class DropTable(DDLElement):
@@ -374,6 +402,7 @@ def create_statements(
             if table.comment:
                 later.append(CommentOn(table, None, table.comment))
             later.extend(CommentOn(table, column, column.comment) for column in table.c if column.comment)
+            later.extend(SetConstraintComment(each) for each in (table.primary_key, *table.constraints) if each.comment)
     return statements + later
 
 

@@ -39,8 +39,10 @@ class ExcludeConstraint(Constraint):
         ops: Mapping[str, str] | None = None,
         deferrable: bool | None = None,
         initially: str | None = None,
+        info: dict[Any, Any] | None = None,
+        comment: str | None = None,
     ) -> None:
-        super().__init__(name, deferrable=deferrable, initially=initially)
+        super().__init__(name, deferrable=deferrable, initially=initially, info=info, comment=comment)
         if not elements:
             raise ArgumentError("ExcludeConstraint() got no pair of a column and an operator; pass one at least.")
         for element in elements:
@@ -96,6 +98,7 @@ class ExcludeConstraint(Constraint):
         made = ExcludeConstraint(
             *((e.name if e.__visit_name__ == "column" else e, operator) for e, operator in pairs),
             name=self.given_name, using=self.using, where=self.where, ops=self.ops, deferrable=self.deferrable, initially=self.initially,
+            comment=self.comment,
         )  # fmt: skip
         made.dialects, made.info = self.dialects, dict(self.info)
         return made

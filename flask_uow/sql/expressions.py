@@ -21,7 +21,7 @@ from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, TypeEngine
 __all__ = [
     "Between", "BinaryExpression", "BindParameter", "BooleanList", "CalledList", "CalledParameter", "CalledRows", "Cast", "Collate", "ColumnElement",
     "ColumnOperators", "ExpandingParameter", "ExpandingRows", "ExpressionList", "FixedCondition", "Label", "LiteralColumn", "Null", "OrderName",
-    "UnaryExpression", "UntypedParameter", "is_parameter",
+    "UnaryExpression", "UniqueParameter", "UniqueUntypedParameter", "UntypedParameter", "is_parameter",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -151,6 +151,23 @@ class UntypedParameter(BindParameter[T]):
     def stored_as(self, type_: TypeEngine[Any]) -> BindParameter[T]:
         """Return the parameter with the type of the column that it is stored in."""
         return BindParameter(self.value, type_, self.key, self.required)
+
+
+class UniqueParameter(BindParameter[T]):
+    """A parameter that is no other's, whatever their names.
+
+    :ivar own_name: the name that it was given, by which SQL text has it.
+    """
+
+    __slots__ = ("own_name",)
+    own_name: str | None
+
+
+class UniqueUntypedParameter(UntypedParameter[T]):
+    """One that was given no type."""
+
+    __slots__ = ("own_name",)
+    own_name: str | None
 
 
 class CalledParameter(UntypedParameter[T]):

@@ -44,6 +44,7 @@ class ForeignKey:
         match: str | None = None,
         info: dict[Any, Any] | None = None,
         link_to_name: bool = False,
+        comment: str | None = None,
     ) -> None:
         if target is None or isinstance(target, (type, int, float, bytes)) or hasattr(target, "c"):
             raise ArgumentError(
@@ -55,7 +56,7 @@ class ForeignKey:
         self.link_to_name = link_to_name
         self.options: dict[str, Any] = {
             "name": name, "ondelete": ondelete, "onupdate": onupdate, "deferrable": deferrable, "initially": initially,
-            "use_alter": use_alter, "match": match,
+            "use_alter": use_alter, "match": match, "comment": comment,
         }  # fmt: skip
         self.parent: Column[Any] | None = None
         self.constraint: ForeignKeyConstraint | None = None
@@ -99,6 +100,12 @@ class ForeignKey:
     def use_alter(self) -> bool:
         """True where ALTER TABLE adds it."""
         return bool(self._option("use_alter"))
+
+    @property
+    def comment(self) -> str | None:
+        """The comment of its constraint."""
+        found: str | None = self._option("comment")
+        return found
 
     @property
     def match(self) -> str | None:
@@ -238,8 +245,9 @@ class ForeignKeyConstraint(Constraint):
         match: str | None = None,
         info: dict[Any, Any] | None = None,
         link_to_name: bool = False,
+        comment: str | None = None,
     ) -> None:
-        super().__init__(name, deferrable=deferrable, initially=initially, info=info)
+        super().__init__(name, deferrable=deferrable, initially=initially, info=info, comment=comment)
         if match is not None and match.upper() not in ("FULL", "SIMPLE"):
             raise ArgumentError(f"match={match!r} is neither 'FULL' nor 'SIMPLE'. Leave it out for the latter.")
         if len(columns) != len(refcolumns):
@@ -310,4 +318,5 @@ class ForeignKeyConstraint(Constraint):
             self.match,
             self.info,
             self.link_to_name,
+            self.comment,
         )._also_for(self)

@@ -97,13 +97,21 @@ class RowsSelect(SelectBase):
 
 
 class Values(Subquery):
-    """Rows that stand in a statement like those of a table; made by :func:`values`."""
+    """Rows that stand in a statement like those of a table; see :func:`values`, whose parameters it takes."""
 
     __slots__ = ()
     select_element: RowsSelect
 
-    def __init__(self, select_element: RowsSelect, name: str | None) -> None:
-        super().__init__(select_element, name)
+    def __init__(self, *columns: ColumnElement[Any], name: str | None = None, literal_binds: bool = False) -> None:
+        if not columns:
+            raise ArgumentError("values() got no column. Pass one at least, column('n', Integer) say.")
+        super().__init__(RowsSelect(tuple(map(_plain_column, columns)), ()), name)
+
+    @classmethod
+    def _of(cls, select_element: RowsSelect, name: str | None) -> Values:
+        made = cls.__new__(cls)
+        Subquery.__init__(made, select_element, name)
+        return made
 
     def data(self, rows: Sequence[Sequence[Any]]) -> Values:
         """Return the same with more rows.
@@ -119,11 +127,11 @@ class Values(Subquery):
                 names = ", ".join(column.name for column in columns)
                 raise ArgumentError(f"data() got the row {row!r}: expected {len(columns)} values, for {names}.")
             made.append(tuple(_cell(value, column.type) for value, column in zip(row, columns, strict=True)))
-        return Values(RowsSelect(columns, (*self.select_element.rows, *made)), self.name)
+        return self._of(RowsSelect(columns, (*self.select_element.rows, *made)), self.name)
 
     def alias(self, name: str | None = None) -> Values:
         """Return the rows under another name."""
-        return Values(self.select_element, name)
+        return self._of(self.select_element, name)
 
     def cte(self, name: str | None = None) -> CTE:
         """Return the rows as a common table expression."""
@@ -153,16 +161,15 @@ def table(name: str, *columns: ColumnClause, schema: str | None = None) -> Table
     return TableClause(name, columns, schema)
 
 
-def values(*columns: ColumnElement[Any], name: str | None = None) -> Values:
+def values(*columns: ColumnElement[Any], name: str | None = None, literal_binds: bool = False) -> Values:
     """Return rows to be written into a statement: ``values(column("n", Integer), name="rows").data([(1,), (2,)])``.
 
     :param columns: the names and types of the columns; those of a table or a class stand for their own.
     :param name: the name of the rows as an element of FROM.
+    :param literal_binds: not heeded: values travel beside the text.
     :raises ArgumentError: without any column.
     """
-    if not columns:
-        raise ArgumentError("values() got no column. Pass one at least, column('n', Integer) say.")
-    return Values(RowsSelect(tuple(map(_plain_column, columns)), ()), name)
+    return Values(*columns, name=name)
 
 
 def _plain_column(given: ColumnElement[Any]) -> ColumnClause:

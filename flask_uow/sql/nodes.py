@@ -8,9 +8,8 @@ name of the method that it will call there (``__visit_name__``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Never, Self, TypeVar
 
 if TYPE_CHECKING:
     from flask_uow.sql.expressions import BindParameter
@@ -114,6 +113,7 @@ class ClauseElement:
         dialect: SQLDialect | None = None,
         *,
         compile_kwargs: Mapping[str, object] | None = None,
+        column_keys: Iterable[str] | None = None,
     ) -> Any:
         """Compile this node, to be looked at.
 
@@ -121,11 +121,12 @@ class ClauseElement:
         :param dialect: the dialect, in place of ``bind``.
         :param compile_kwargs: ``{"literal_binds": True}`` writes the values of parameters into the text. Such a text is for people and for
             files; a statement that is executed keeps its values apart.
+        :param column_keys: the columns of an INSERT or UPDATE that was given no values.
         :returns: an object whose ``str()`` is the SQL text, with ``params`` as a dict.
         :raises ArgumentError: for something that has no dialect, or an unknown key.
         :raises CompileError: where the dialect cannot express the node, or a value that is to be written has no form as text.
         """
-        return stringifier.compile(self, dialect if dialect is not None else bind, compile_kwargs)
+        return stringifier.compile(self, dialect if dialect is not None else bind, compile_kwargs, column_keys)
 
     def params(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
         """Return the same with values for its named parameters, which may be given others when it is executed.
@@ -159,7 +160,17 @@ class ClauseElement:
 
 
 # a statement that was given no execution options
-NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+class _NoItems(dict[str, Any]):
+    """The empty mapping; like a ``MappingProxyType`` of nothing, but that it can be pickled."""
+
+    def __setitem__(self, name: str, value: object) -> Never:
+        raise TypeError("these items cannot be changed; make a dict of your own of them")
+
+    def __reduce__(self) -> str:
+        return "NO_OPTIONS"
+
+
+NO_OPTIONS: Mapping[str, Any] = _NoItems()
 
 
 class Executable(ClauseElement):

@@ -39,6 +39,12 @@ class Operator:
         """Return ``left op other`` as an expression, for an ``operate()`` of a comparator: ``op(func.lower(self.expr), func.lower(other))``."""
         return left.operate(self, *others, **modifiers)
 
+    def __reduce__(self) -> Any:
+        # told apart by identity: the same object comes back
+        if self.name.startswith("custom:"):
+            return _custom, (self.sql, self.precedence, self.result == "boolean")
+        return self.name.upper()
+
 
 OR = Operator("or", "OR", 1, associative=True)
 AND = Operator("and", "AND", 2, associative=True)
@@ -167,3 +173,7 @@ def custom(sql: str, precedence: int = 7, *, is_comparison: bool = False) -> Ope
     return Operator(
         f"custom:{sql}:{precedence}:{is_comparison}", sql, precedence, "boolean" if is_comparison else "left"
     )
+
+
+def _custom(sql: str, precedence: int, is_comparison: bool) -> Operator:
+    return custom(sql, precedence, is_comparison=is_comparison)

@@ -69,6 +69,7 @@ class Table(FromClause):
         Extend a table before classes are mapped to it.
     :param autoload_replace: with ``extend_existing`` and ``autoload_with``, whether columns that are found take the place of known ones too.
     :param keep_existing: where the MetaData has a table of that name, that one as it is; the items are for a new one.
+    :param implicit_returning: False asks for no key of an INSERT statement that gives none, as ``insert(table).inline()`` does.
     :param prefixes: words of SQL between CREATE and TABLE: ``["TEMPORARY"]``.
     :param options: options for one database: ``postgresql_partition_by="RANGE (day)"``, ``postgresql_inherits``, ``postgresql_with``,
         ``postgresql_using``, ``postgresql_on_commit``, ``postgresql_tablespace``; those for databases that are not served here
@@ -82,7 +83,7 @@ class Table(FromClause):
 
     __slots__ = (
         "_c", "comment", "constraints", "depends_on", "dialect_options",
-        "fullname", "indexes", "info", "metadata", "name", "prefixes", "primary_key", "revision", "schema",
+        "fullname", "implicit_returning", "indexes", "info", "metadata", "name", "prefixes", "primary_key", "revision", "schema",
         "sqlite_autoincrement",
     )  # fmt: skip
     __visit_name__ = "table"
@@ -92,10 +93,14 @@ class Table(FromClause):
     fullname: str
     comment: str | None
     prefixes: tuple[str, ...]
+    implicit_returning: bool
     revision: int
     sqlite_autoincrement: bool
 
-    def __new__(cls, name: str, metadata: MetaData, *items: Any, schema: str | None = None, **options: Any) -> Self:
+    def __new__(
+        cls, name: str = "", metadata: MetaData | None = None, *items: Any, schema: str | None = None, **options: Any
+    ) -> Self:
+        # without arguments: of one that was pickled
         known = metadata.known(name, schema) if isinstance(metadata, MetaData) else None
         return known if isinstance(known, cls) else super().__new__(cls)
 
@@ -116,6 +121,7 @@ class Table(FromClause):
         keep_existing: bool = False,
         autoload_replace: bool = True,
         prefixes: Iterable[str] = (),
+        implicit_returning: bool = True,
         **options: Any,
     ) -> None:
         if not isinstance(metadata, MetaData):
@@ -137,6 +143,7 @@ class Table(FromClause):
         self.comment = comment if comment is not None else self.comment
         self.sqlite_autoincrement = self.sqlite_autoincrement or sqlite_autoincrement
         self.prefixes = (*self.prefixes, *prefixes)
+        self.implicit_returning = self.implicit_returning and implicit_returning
         self.dialect_options.update(checked_options(f"Table({name!r})", options, _OPTIONS))
         if autoload_with is not None:
             given = {item.name: item for item in items if isinstance(item, Column)}
@@ -159,6 +166,7 @@ class Table(FromClause):
         self.comment = None
         self.sqlite_autoincrement = False
         self.prefixes = ()
+        self.implicit_returning = True
         self.dialect_options: dict[str, Any] = {}
         self.depends_on: list[Table] = []
         self.revision = 0
@@ -378,10 +386,12 @@ class Table(FromClause):
             comment=self.comment,
             sqlite_autoincrement=self.sqlite_autoincrement,
             prefixes=self.prefixes,
+            implicit_returning=self.implicit_returning,
             **self.dialect_options,
         )
         table.primary_key.columns = [table.c[str(column.key)] for column in self.primary_key.columns]
-        table.primary_key.given_name = self.primary_key.given_name
+        for name in ("given_name", "comment", "dialect_options"):
+            setattr(table.primary_key, name, getattr(self.primary_key, name))
         for constraint in self.constraints:
             copied = constraint.copy()
             if copied is not None:

@@ -190,6 +190,46 @@ class CompoundSelect(SelectBase[TP_co]):
         self.order_by_clauses = ()
         self.limit_clause = self.offset_clause = None
 
+    def set_label_style(self, style: str) -> Self:
+        """Return the statement with its columns named in another style; see :meth:`Select.set_label_style`."""
+        clone = self._clone()
+        selects: tuple[Any, ...] = self.selects
+        clone.selects = tuple(each.set_label_style(style) for each in selects)
+        return clone
+
+    def get_label_style(self) -> str:
+        """Return the style in which columns are named: that of the first SELECT."""
+        first: Any = self.selects[0]
+        style: str = first.get_label_style()
+        return style
+
+    def add_cte(self, *ctes: CTE) -> Self:
+        """Return the statement with common table expressions that it has whether it refers to them or not; see :meth:`Select.add_cte`."""
+        clone = self._clone()
+        first: Any = self.selects[0]
+        clone.selects = (first.add_cte(*ctes), *self.selects[1:])
+        return clone
+
+    def with_for_update(self, **options: Any) -> Never:
+        """Raise an error: no database locks the rows of such a statement.
+
+        :raises InvalidRequestError: always.
+        """
+        raise InvalidRequestError(
+            f"{self.keyword} cannot lock the rows that it reads. Lock them by their keys:"
+            " select(User).where(User.id.in_(union)).with_for_update()."
+        )
+
+    def options(self, *options: Any) -> Never:
+        """Raise an error: what options say is about objects, and such a statement gives columns.
+
+        :raises InvalidRequestError: always.
+        """
+        raise InvalidRequestError(
+            f"{self.keyword} takes no options, which are about objects. Give them to what makes objects of its rows:"
+            " select(User).from_statement(union).options(...)."
+        )
+
     @property
     def selected_columns(self) -> ColumnCollection:
         """The columns of the result, by name; those of the first SELECT."""

@@ -14,6 +14,8 @@ from flask_uow.sql.expressions import (
     ColumnElement,
     ExpandingParameter,
     ListParameter,
+    UniqueParameter,
+    UniqueUntypedParameter,
     UntypedListParameter,
 )
 from flask_uow.sql.nodes import NO_OPTIONS, Executable
@@ -104,7 +106,7 @@ class TextClause(Executable, ColumnElement[Any]):
 
         :raises ArgumentError: for a name that does not occur in the text.
         """
-        given = {parameter.key: parameter for parameter in parameters}
+        given: dict[str | None, BindParameter[Any]] = {_key_of(parameter): parameter for parameter in parameters}
         given.update({name: BindParameter(value, type_for_value(value), name) for name, value in values.items()})
         names = {piece.key for piece in self.pieces if isinstance(piece, BindParameter)}
         for name in given:
@@ -152,6 +154,12 @@ class TextFrom(FromClause):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.element,)
+
+
+def _key_of(parameter: BindParameter[Any]) -> str | None:
+    if isinstance(parameter, (UniqueParameter, UniqueUntypedParameter)):
+        return parameter.own_name
+    return parameter.key
 
 
 def _as_list(parameter: BindParameter[Any]) -> BindParameter[Any]:

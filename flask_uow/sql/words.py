@@ -53,6 +53,9 @@ class Words:
         for cte in self.ctes:
             cte.collect_shape(shape)
 
+    def __reduce__(self) -> Any:
+        return "NO_WORDS" if self is NO_WORDS else super().__reduce__()
+
 
 NO_WORDS = Words()
 

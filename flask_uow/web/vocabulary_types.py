@@ -100,6 +100,7 @@ class VocabularyTypes:
         self.Double = flask_uow.Double
         self.DropColumnComment = flask_uow.DropColumnComment
         self.DropConstraint = flask_uow.DropConstraint
+        self.DropConstraintComment = flask_uow.DropConstraintComment
         self.DropIndex = flask_uow.DropIndex
         self.DropSchema = flask_uow.DropSchema
         self.DropSequence = flask_uow.DropSequence
@@ -251,6 +252,7 @@ class VocabularyTypes:
         self.SessionExtension = flask_uow.SessionExtension
         self.SessionTransaction = flask_uow.SessionTransaction
         self.SetColumnComment = flask_uow.SetColumnComment
+        self.SetConstraintComment = flask_uow.SetConstraintComment
         self.SetTableComment = flask_uow.SetTableComment
         self.SmallInteger = flask_uow.SmallInteger
         self.StaleDataError = flask_uow.StaleDataError

@@ -36,6 +36,7 @@ from flask_uow.sql import (
     CreateTable,
     DropColumnComment,
     DropConstraint,
+    DropConstraintComment,
     DropTableComment,
     Enum,
     ExcludeConstraint,
@@ -50,6 +51,7 @@ from flask_uow.sql import (
     PrimaryKeyConstraint,
     Sequence,
     SetColumnComment,
+    SetConstraintComment,
     SetTableComment,
     SmallInteger,
     String,
@@ -400,6 +402,71 @@ def test_comments(engine: Engine) -> None:
         connection.execute(SetTableComment(table))
         connection.execute(SetColumnComment(table.c.id))
         assert inspect(connection).get_columns("t")[0]["comment"] == "key"
+
+
+def test_comments_of_constraints(engine: Engine) -> None:
+    metadata = MetaData()
+    Table("other", metadata, Column("id", Integer, primary_key=True))
+    table = Table(
+        "t",
+        metadata,
+        Column("id", Integer),
+        Column("n", Integer, CheckConstraint("n > 0", name="ck", comment="of the column")),
+        Column("other_id", ForeignKey("other.id", name="fk", comment="where it belongs")),
+        PrimaryKeyConstraint("id", name="pk", comment="the key"),
+        UniqueConstraint("n", name="uq", comment="it's unique"),
+        ForeignKeyConstraint(["n"], ["other.id"], name="fk2", comment="of several"),
+    )
+    metadata.create_all(engine)
+    if engine.dialect.name == "sqlite":
+        return
+    sql = text(
+        "SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conrelid = 't'::regclass"
+    )
+    with engine.begin() as connection:
+        found = {name: comment for name, comment in connection.execute(sql) if comment}
+        assert found == {
+            "ck": "of the column",
+            "fk": "where it belongs",
+            "pk": "the key",
+            "uq": "it's unique",
+            "fk2": "of several",
+        }
+        unique = next(each for each in table.constraints if each.name == "uq")
+        connection.execute(DropConstraintComment(unique))
+        assert dict(tuple(row) for row in connection.execute(sql))["uq"] is None
+        connection.execute(SetConstraintComment(unique))
+        assert dict(tuple(row) for row in connection.execute(sql))["uq"] == "it's unique"
+    copied = table.to_metadata(MetaData())
+    assert {each.name: each.comment for each in copied.constraints}["uq"] == "it's unique"
+    assert copied.primary_key.comment == "the key"
+    nameless = Table("u", MetaData(), Column("n", Integer), UniqueConstraint("n", comment="c"))
+    with pytest.raises(CompileError, match="has a comment and no name"):
+        nameless.create(engine)
+
+
+def test_a_constraint_has_a_length_and_knows_its_columns() -> None:
+    table = Table("t", MetaData(), Column("a", Integer, primary_key=True), Column("b", Integer, primary_key=True))
+    assert (len(table.primary_key), bool(Table("u", MetaData()).primary_key)) == (2, True)
+    assert "a" in table.primary_key
+    assert "c" not in table.primary_key
+    assert table.c.b in table.primary_key
+
+
+def test_a_table_that_tells_no_keys_of_its_rows(engine: Engine) -> None:
+    table = Table(
+        "t", MetaData(), Column("id", Integer, primary_key=True), Column("n", Integer), implicit_returning=False
+    )
+    assert not table.implicit_returning
+    assert not table.to_metadata(MetaData()).implicit_returning
+    table.create(engine)
+    sent: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda conn, cursor, statement, *more: sent.append(statement))
+    with engine.begin() as connection:
+        connection.execute(table.insert().values(n=1))
+        connection.execute(table.insert(), {"n": 2})
+        assert connection.execute(select(table.c.n).order_by(table.c.n)).scalars().all() == [1, 2]
+    assert not any("RETURNING" in statement for statement in sent)
 
 
 # -- what they tell

@@ -12,6 +12,7 @@ import flask_uow
 from flask_uow import Connection, DeclarativeBase, Engine, Mapped, Session, aliased, create_engine, mapped_column
 from flask_uow.exc import ArgumentError, CompileError, InvalidRequestError
 from flask_uow.sql import (
+    LABEL_STYLE_DISAMBIGUATE_ONLY,
     LABEL_STYLE_TABLENAME_PLUS_COL,
     Column,
     Enum,
@@ -20,6 +21,7 @@ from flask_uow.sql import (
     MetaData,
     String,
     Table,
+    Values,
     bindparam,
     column,
     delete,
@@ -30,6 +32,7 @@ from flask_uow.sql import (
     label,
     lateral,
     literal,
+    or_,
     select,
     tablesample,
     text,
@@ -525,3 +528,71 @@ def test_columns_of_a_table_name_those_of_values_and_of_functions(connection: Co
     listed = func.json_each('{"a": 1}').table_valued(column("key"), c.name, name="each")
     assert list(listed.c.keys()) == ["key", "name"]
     assert isinstance(listed.c.name.type, String)
+
+
+def test_compounds_have_the_words_of_their_selects(connection: Connection) -> None:
+    whole = union_all(select(person.c.id, person.c.name).where(person.c.id == 1), select(person.c.id, person.c.name))
+    styled = whole.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+    assert styled.get_label_style() == LABEL_STYLE_TABLENAME_PLUS_COL
+    assert whole.get_label_style() == LABEL_STYLE_DISAMBIGUATE_ONLY
+    assert connection.execute(styled).keys() == ["person_id", "person_name"]
+    late = delete(item).where(item.c.id == 1).returning(item.c.id).cte("gone")
+    if connection.dialect.name == "postgresql":
+        before = connection.scalar(select(func.count()).select_from(item))
+        connection.execute(whole.add_cte(late)).all()
+        assert connection.scalar(select(func.count()).select_from(item)) == before - 1
+    with pytest.raises(InvalidRequestError, match="cannot lock the rows"):
+        whole.with_for_update()
+    with pytest.raises(InvalidRequestError, match="from_statement"):
+        whole.options()
+
+
+def test_rows_of_values_are_made_by_their_class(connection: Connection) -> None:
+    rows = Values(column("n", Integer), column("s", String), name="rows").data([(1, "a")]).data([(2, "b")])
+    assert isinstance(values(column("n", Integer), name="rows", literal_binds=True), Values)
+    assert connection.execute(select(rows).order_by(rows.c.n)).all() == [(1, "a"), (2, "b")]
+    other = rows.alias("other")
+    assert connection.scalar(select(func.max(other.c.n))) == 2
+    with pytest.raises(ArgumentError, match="got no column"):
+        Values(name="rows")
+
+
+def test_a_compiled_statement_tells_its_parameters_by_name() -> None:
+    statement = select(person).where(person.c.id == bindparam("pk"), person.c.name == "x").limit(bindparam("pk", 5))
+    compiled = statement.compile()
+    assert compiled.statement is statement
+    assert compiled.positiontup == ["pk", "param_2", "pk"]
+    assert compiled.params == {"pk": 5, "param_2": "x"}
+    assert compiled.construct_params({"pk": 1}) == {"pk": 1, "param_2": "x"}
+    engine = create_engine("sqlite://")
+    assert statement.compile(engine).dialect is engine.dialect
+    for made, kind in (
+        (insert(person), "isinsert"),
+        (update(person).values(a=1), "isupdate"),
+        (delete(person), "isdelete"),
+    ):
+        told = made.compile()
+        assert [name for name in ("isinsert", "isupdate", "isdelete") if getattr(told, name)] == [kind]
+    assert str(insert(person).compile(column_keys=["name", "a"])) == "INSERT INTO person (name, a) VALUES (:name, :a)"
+    assert str(update(person).compile(column_keys=["a"])) == "UPDATE person SET a = :a"
+
+
+def test_a_parameter_of_sql_text_may_be_no_other_ones(connection: Connection) -> None:
+    one = text("name = :n").bindparams(bindparam("n", "Ann", unique=True))
+    two = text("name = :n").bindparams(bindparam("n", "bob", String, unique=True))
+    assert sorted(connection.scalars(select(person.c.name).where(or_(one, two)))) == ["Ann", "bob"]
+    with pytest.raises(ArgumentError, match="no parameter :m"):
+        text("name = :n").bindparams(bindparam("m", "Ann", unique=True))
+    assert connection.scalars(
+        select(person.c.name).where(person.c.name == bindparam("n", "Ann", unique=True))
+    ).all() == ["Ann"]
+
+
+def test_names_of_members_of_an_enum_with_aliases() -> None:
+    class Mood(enum.Enum):
+        GLAD = 1
+        HAPPY = 1  # noqa: PIE796
+        SAD = 2
+
+    assert Enum(Mood).enums == ["GLAD", "SAD"]
+    assert Enum(Mood, omit_aliases=False).enums == ["GLAD", "HAPPY", "SAD"]

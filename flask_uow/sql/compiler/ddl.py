@@ -310,6 +310,13 @@ class DDLCompiler(ExpressionCompiler):
         target = f"TABLE {self.visit_table(comment.table)}"
         if comment.column is not None:
             target = f"COLUMN {self.visit_table(comment.table)}.{self.dialect.quote(comment.column.name)}"
+        if comment.constraint is not None:
+            name = comment.constraint.name
+            if name is None:
+                raise CompileError(
+                    f"a constraint of {comment.table.description} has a comment and no name, by which the database would know it. Give it one: name=..."
+                )
+            target = f"CONSTRAINT {self.dialect.quote(name)} ON {self.visit_table(comment.table)}"
         return f"COMMENT ON {target} IS {self.literal(comment.text)}"
 
     def visit_drop_index(self, drop: DropIndex) -> str:

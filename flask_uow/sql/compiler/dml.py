@@ -114,7 +114,7 @@ class DMLCompiler(ExpressionCompiler):
                 self.key_returned.append(column)
         if not self.key_returned:
             return ""
-        if insert.is_inline:
+        if insert.is_inline or not getattr(table, "implicit_returning", True):
             self.key_sources, self.key_returned = [], []
             return ""
         return f" RETURNING {', '.join(self._read(column) or self.dialect.quote(column.name) for column in self.key_returned)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -111,20 +111,42 @@ _GENERIC = GenericDialect()
 class PrintedStatement:
     """A compiled statement as people look at it.
 
-    :ivar params: the values of its parameters by the names in the text (by position on a database's own dialect).
+    :ivar statement: the statement.
+    :ivar dialect: what it was written for.
+    :ivar params: the values of its parameters by the names in the text.
+    :ivar positiontup: these names in the order in which the text has the parameters: once more for each place that has it.
     """
 
-    def __init__(self, compiled: Compiled, shape: Shape) -> None:
+    def __init__(self, compiled: Compiled, shape: Shape, statement: ClauseElement, dialect: Any) -> None:
         self.compiled = compiled
+        self.statement = statement
+        self.dialect = dialect
         self._binds = shape.binds
+        kind = statement.__visit_name__
+        self.isinsert, self.isupdate, self.isdelete = kind == "insert", kind == "update", kind == "delete"
 
     @property
     def params(self) -> dict[str, Any]:
         """The values of the parameters; only read here, since an object in a criterion may have no key yet."""
-        return {
-            _name_of(slot, number): slot.default.value() if slot.default is not None else self._binds[slot.index].value
-            for number, slot in enumerate(self.compiled.slots)
-        }
+        return self.construct_params()
+
+    def construct_params(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the values of the parameters by their names.
+
+        :param params: values in place of those that the statement has.
+        """
+        given = params or {}
+        made: dict[str, Any] = {}
+        for name, slot in zip(self.positiontup, self.compiled.slots, strict=True):
+            if name in given:
+                made[name] = given[name]
+            else:
+                made[name] = slot.default.value() if slot.default is not None else self._binds[slot.index].value
+        return made
+
+    @property
+    def positiontup(self) -> list[str]:
+        return [_name_of(slot, number) for number, slot in enumerate(self.compiled.slots)]
 
     @property
     def sql(self) -> str:
@@ -142,7 +164,10 @@ _KEYWORDS = ("literal_binds", "render_postcompile")
 
 
 def _print(
-    node: ClauseElement, bind: HasDialect | SQLDialect | None, options: Mapping[str, object] | None
+    node: Any,
+    bind: HasDialect | SQLDialect | None,
+    options: Mapping[str, object] | None,
+    column_keys: Iterable[str] | None = None,
 ) -> PrintedStatement:
     given = dict(options or {})
     for name in given:
@@ -155,10 +180,12 @@ def _print(
         raise ArgumentError(
             f"compile() takes an engine, a connection or a dialect, got {bind!r}. Pass one, or nothing for a generic form."
         )
+    if column_keys is not None and not getattr(node, "has_values", True):
+        node = node.for_parameters(list(column_keys))
     shape = Shape()
     node.collect_shape(shape)
     compiler = chosen.compiler_class(chosen, writes_values=bool(given.get("literal_binds")))
-    return PrintedStatement(compiler.compile(node, shape), shape)
+    return PrintedStatement(compiler.compile(node, shape), shape, node, chosen)
 
 
 stringifier.compile = _print

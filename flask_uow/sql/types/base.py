@@ -265,6 +265,9 @@ class NullType(TypeEngine[Any]):
 
     name = "null"
 
+    def __reduce__(self) -> Any:
+        return "NULLTYPE" if self is NULLTYPE else super().__reduce__()
+
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
         return other
 

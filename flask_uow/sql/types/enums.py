@@ -33,6 +33,7 @@ class Enum(TypeEngine[Any], NamedType):
     :param create_type: with ``native_enum``, False leaves the creation of the type to others.
     :param schema: with ``native_enum``, the schema that the type is in.
     :param inherit_schema: with ``native_enum``, True has the type in the schema of the table, where ``schema`` says none.
+    :param omit_aliases: False has the aliases of members among :attr:`enums`, too; they are kept under the name of their member in any case.
     :param metadata: with ``native_enum``, a MetaData whose schema is that of the type, where ``schema`` says none.
     :param validate_strings: False lets other strings pass to the database; what it keeps of them cannot be loaded.
     :param create_constraint: True gives the table a CHECK that refuses other texts, where the type is none of its own.
@@ -55,10 +56,12 @@ class Enum(TypeEngine[Any], NamedType):
         inherit_schema: bool = False,
         metadata: HasSchema | None = None,
         validate_strings: bool = True,
+        omit_aliases: bool = True,
     ) -> None:
         if schema is None and metadata is not None and native_enum:
             schema = metadata.schema
         self.validate_strings = validate_strings
+        self.omits_aliases = omit_aliases
         self.enum_class: type[enum.Enum] | None = None
         first = values[0] if values else None
         # makes the type for other values with the same arguments, where these stand for none
@@ -80,6 +83,7 @@ class Enum(TypeEngine[Any], NamedType):
                 self.of_values = functools.partial(
                     Enum, name=name, length=length, values_callable=values_callable, native_enum=native_enum, create_constraint=create_constraint,
                     create_type=create_type, schema=schema, inherit_schema=inherit_schema, validate_strings=validate_strings,
+                    omit_aliases=omit_aliases,
                 )  # fmt: skip
         elif values_callable is not None:
             raise ArgumentError("Enum(values_callable=...) goes with one enum class: strings stand for themselves.")
@@ -115,7 +119,9 @@ class Enum(TypeEngine[Any], NamedType):
     @property
     def enums(self) -> list[str]:
         """The texts that a column may hold, in their order."""
-        return [self.texts[member] for member in self.enum_class] if self.enum_class is not None else list(self.names)
+        if self.enum_class is None or not self.omits_aliases:
+            return list(self.names)
+        return [self.texts[member] for member in self.enum_class]
 
     def _name_members(self, cls: type[enum.Enum], values_callable: Callable[[Any], Iterable[str]] | None) -> None:
         """Take note of the texts that stand for members; an alias loads as the member that it is another name of."""
