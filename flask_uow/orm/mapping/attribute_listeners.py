@@ -23,7 +23,10 @@ def listen_to_column(mapper: Mapper, name: str) -> None:
     prop = mapper.column_attrs[name]
     if prop.is_stored:
         column = prop.column
-        loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
+        versioning = mapper.versioning
+        # an UPDATE is to find the version before, whoever sets the next one
+        is_version = versioning is not None and versioning.is_given and versioning.name == name
+        loads_first = is_version or bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
         mapper.manager.check_assignments_of(name, column.type, mapper.events.of(name), loads_first)
 
 

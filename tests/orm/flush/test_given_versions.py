@@ -184,6 +184,23 @@ def test_the_program_sets_versions(session: Session) -> None:
         session.commit()
 
 
+def test_a_version_that_is_set_unloaded_is_compared_with_the_one_before(session: Session) -> None:
+    first, second = uuid4(), uuid4()
+    draft = Draft(title="a", stamp=first)
+    session.add(draft)
+    session.commit()
+    session.expire(draft)
+    draft.title, draft.stamp = "b", second
+    session.commit()
+    assert session.scalar(select(Draft.stamp)) == second
+    session.expire(draft)
+    draft.stamp = first
+    with session.no_autoflush:
+        session.execute(update(Draft.__table__).values(stamp=uuid4()))
+    with pytest.raises(StaleDataError):
+        session.flush()
+
+
 def test_an_expression_makes_versions(session: Session) -> None:
     lines = [Line(title=str(n)) for n in range(3)]
     session.add_all(lines)
