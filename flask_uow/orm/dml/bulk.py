@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
+from flask_uow.orm.mapping.composites import CompositeProperty
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.proxies import real_object
@@ -223,10 +224,7 @@ def values_of(mapper: Mapper, row: Any, columns: Mapping[str, Any]) -> dict[str,
         values = {key if isinstance(key, str) else key.key: value for key, value in row.items()}
         for name in values:
             if name not in columns:
-                hint = did_you_mean(name, columns)
-                raise InvalidRequestError(
-                    f"{mapper.class_.__name__} has no column attribute {name!r}.{hint} Relationships are not written by bulk operations."
-                )
+                return _spelt_out(mapper, values, columns)
         return values
     row = real_object(row)
     own: Mapper | None = getattr(type(row), "__mapper__", None)
@@ -240,6 +238,27 @@ def values_of(mapper: Mapper, row: Any, columns: Mapping[str, Any]) -> dict[str,
         if own.discriminator in columns and own.polymorphic_identity is not None:
             values.setdefault(own.discriminator, own.polymorphic_identity)
     return values
+
+
+def _spelt_out(mapper: Mapper, values: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by attribute, with columns in the place of synonyms and composites.
+
+    :raises InvalidRequestError: for a name that stands for no column.
+    """
+    found: dict[str, Any] = {}
+    for given, value in values.items():
+        name = mapper.name_behind(given)
+        prop = mapper.descriptors.get(name)
+        if isinstance(prop, CompositeProperty):
+            found.update(zip(prop.names, prop.values_of(prop.coerce(value)), strict=True))
+        elif name in columns:
+            found[name] = value
+        else:
+            hint = did_you_mean(given, columns)
+            raise InvalidRequestError(
+                f"{mapper.class_.__name__} has no column attribute {given!r}.{hint} Relationships are not written by bulk operations."
+            )
+    return found
 
 
 def _check_class(mapper: Mapper, row: object, own: Mapper, columns: Mapping[str, Any]) -> None:

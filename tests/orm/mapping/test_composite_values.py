@@ -16,6 +16,7 @@ from flask_uow import (
     DeclarativeBase,
     Engine,
     Integer,
+    InvalidRequestError,
     Mapped,
     MappedAsDataclass,
     Mutable,
@@ -408,3 +409,16 @@ def test_options_name_composites_for_their_columns(engine: Engine) -> None:
         assert loaded(undefer_group("where")) == {"id", "x", "y"}
         session.expunge_all()
         assert session.get(Place, 1).at == Point(1, 5)
+
+
+def test_bulk_operations_take_composites(engine: Engine) -> None:
+    Place, session = _places(engine)
+    with session:
+        session.bulk_insert_mappings(Place, [{"id": 4, "at": Point(7, 8)}, {"id": 5, "at": None}])
+        session.execute(insert(Place), [{"id": 6, "at": Point(9, 9)}, {"id": 7, "x": 1}])
+        session.execute(update(Place), [{"id": 1, "at": Point(2, 2)}, {"id": 2, "at": Point(3, 3)}])
+        session.bulk_update_mappings(Place, [{"id": 3, "at": Point(0, 1)}])
+        found = [place.at for place in session.query(Place).order_by(Place.id)]
+        assert found[:6] == [Point(2, 2), Point(3, 3), Point(0, 1), Point(7, 8), None, Point(9, 9)]
+        with pytest.raises(InvalidRequestError, match="no column attribute 'atx'"):
+            session.bulk_insert_mappings(Place, [{"atx": Point(7, 8)}])
