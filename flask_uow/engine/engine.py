@@ -376,7 +376,8 @@ class _DialectConnector:
 
     def _secrets(self) -> list[str]:
         url, arguments = self._dialect.url, self._dialect.connect_args
-        return [s for s in (url.password, url.query.get("password"), arguments.get("password")) if s]
+        given = (url.password, *url.normalized_query.get("password", ()), arguments.get("password"))
+        return [secret for secret in given if secret]
 
 
 def create_engine(

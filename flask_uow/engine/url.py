@@ -57,7 +57,7 @@ class URL:
     host: str | None = None
     port: int | None = None
     database: str | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     ports: tuple[int | None, ...] = ()
 
     @property
@@ -80,7 +80,7 @@ class URL:
         host: str | None = None,
         port: int | None = None,
         database: str | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | Sequence[str]] | None = None,
     ) -> URL:
         """Return a URL made of its parts, which are taken as they are: nothing in them needs a percent sign.
 
@@ -120,17 +120,27 @@ class URL:
         keeps_servers = self.ports and not {"host", "port"} & parts.keys()
         return replace(made, ports=self.ports) if keeps_servers else made
 
-    def update_query_dict(self, query_parameters: Mapping[str, str]) -> URL:
-        """Return the URL with options set; those that it has besides stay."""
-        return self.set(query={**self.query, **query_parameters})
+    def update_query_dict(self, query_parameters: Mapping[str, str | Sequence[str]], append: bool = False) -> URL:
+        """Return the URL with options set; those that it has besides stay.
 
-    def update_query_pairs(self, key_value_pairs: Iterable[tuple[str, str]]) -> URL:
-        """Return the URL with options set, which are given as pairs."""
-        return self.update_query_dict(dict(key_value_pairs))
+        :param append: True leaves the values that an option has, before the new ones.
+        """
+        given = _checked_query(query_parameters)
+        if append:
+            given = {
+                name: _one_or_several((*_all_of(self.query.get(name, ())), *_all_of(v))) for name, v in given.items()
+            }
+        return self.set(query={**self.query, **given})
 
-    def update_query_string(self, query_string: str) -> URL:
+    def update_query_pairs(
+        self, key_value_pairs: Iterable[tuple[str, str | Sequence[str]]], append: bool = False
+    ) -> URL:
+        """Return the URL with options set, which are given as pairs; a name that comes twice has several values."""
+        return self.update_query_dict(_collected(key_value_pairs), append)
+
+    def update_query_string(self, query_string: str, append: bool = False) -> URL:
         """Return the URL with options set, which are given as ``"name=value&name=value"``."""
-        return self.update_query_pairs(parse_qsl(query_string, keep_blank_values=True))
+        return self.update_query_pairs(parse_qsl(query_string, keep_blank_values=True), append)
 
     def difference_update_query(self, names: Iterable[str]) -> URL:
         """Return the URL without some of its options."""
@@ -139,8 +149,8 @@ class URL:
 
     @property
     def normalized_query(self) -> Mapping[str, tuple[str, ...]]:
-        """The options, each with its value in a tuple."""
-        return {name: (value,) for name, value in self.query.items()}
+        """The options, each with its values in a tuple."""
+        return {name: _all_of(value) for name, value in self.query.items()}
 
     def get_backend_name(self) -> str:
         """Return the dialect's name; see :attr:`backend`."""
@@ -184,7 +194,7 @@ class URL:
             text += "/" + (self.database if self.backend == "sqlite" else quote(self.database, safe=""))
         if self.query:
             shown = {k: "***" if hide_password and k in _SECRET_OPTIONS else v for k, v in self.query.items()}
-            text += "?" + urlencode(shown, safe="/:*")
+            text += "?" + urlencode(shown, doseq=True, safe="/:*")
         return text
 
     def __str__(self) -> str:
@@ -198,10 +208,31 @@ class URL:
         return hash(self.render(hide_password=False))
 
 
-def _checked_query(query: Mapping[str, str]) -> dict[str, str]:
-    if not isinstance(query, Mapping) or not all(isinstance(part, str) for pair in query.items() for part in pair):
-        raise ArgumentError("the options of a URL are a mapping of texts: {'sslmode': 'require'}.")
-    return dict(query)
+def _checked_query(query: Mapping[str, str | Sequence[str]]) -> dict[str, str | tuple[str, ...]]:
+    if isinstance(query, Mapping):
+        made = {name: value if isinstance(value, str) else _one_or_several(value) for name, value in query.items()}
+        if all(isinstance(part, str) for name, value in made.items() for part in (name, *_all_of(value))):
+            return made
+    raise ArgumentError("the options of a URL are a mapping of texts, or of lists of them: {'sslmode': 'require'}.")
+
+
+def _all_of(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def _one_or_several(values: object) -> Any:
+    """Return the values of an option: a single one as it is; what is no list, for the error, too."""
+    if not isinstance(values, (list, tuple)):
+        return (values,)
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _collected(pairs: Iterable[tuple[str, str | Sequence[str]]]) -> dict[str, str | tuple[str, ...]]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        values = (value,) if isinstance(value, str) else tuple(value)
+        made[name] = (*made.get(name, ()), *values)
+    return {name: _one_or_several(values) for name, values in made.items()}
 
 
 def make_url(url: str | URL) -> URL:
@@ -234,7 +265,20 @@ def make_url(url: str | URL) -> URL:
         )
     # the path of a file may have a percent sign in it
     database = (path if is_sqlite else unquote(path)) if slash and path else None
-    return URL(drivername, database=database, query=dict(parse_qsl(options, keep_blank_values=True)), **parts)
+    return URL(drivername, database=database, query=_collected(parse_qsl(options, keep_blank_values=True)), **parts)
+
+
+def single_options(url: URL) -> dict[str, str]:
+    """Return the options of a URL, for a database that takes one value of each.
+
+    :raises ArgumentError: for an option that comes twice.
+    """
+    for name, value in url.query.items():
+        if not isinstance(value, str):
+            raise ArgumentError(
+                f"the URL has the option {shown_option(name)} {len(value)} times, and it is taken once. Leave the others out."
+            )
+    return {name: value for name, value in url.query.items() if isinstance(value, str)}
 
 
 def shown(value: object) -> str:

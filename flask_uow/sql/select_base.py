@@ -220,16 +220,6 @@ class CompoundSelect(SelectBase[TP_co]):
             " select(User).where(User.id.in_(union)).with_for_update()."
         )
 
-    def options(self, *options: Any) -> Never:
-        """Raise an error: what options say is about objects, and such a statement gives columns.
-
-        :raises InvalidRequestError: always.
-        """
-        raise InvalidRequestError(
-            f"{self.keyword} takes no options, which are about objects. Give them to what makes objects of its rows:"
-            " select(User).from_statement(union).options(...)."
-        )
-
     @property
     def selected_columns(self) -> ColumnCollection:
         """The columns of the result, by name; those of the first SELECT."""

@@ -72,6 +72,29 @@ def test_options_of_a_url() -> None:
     assert dict(url.query) == {"a": "1"}
 
 
+def test_options_of_a_url_may_have_several_values() -> None:
+    url = make_url("postgresql://localhost/blog?a=1&b=2&b=3")
+    assert dict(url.query) == {"a": "1", "b": ("2", "3")}
+    assert url.normalized_query == {"a": ("1",), "b": ("2", "3")}
+    assert make_url(url.render_as_string()) == url
+    assert dict(url.update_query_dict({"a": "9"}, append=True).query) == {"a": ("1", "9"), "b": ("2", "3")}
+    assert dict(url.update_query_dict({"b": ["7"], "c": ["8", "9"]}).query) == {"a": "1", "b": "7", "c": ("8", "9")}
+    pairs = [("a", "9"), ("c", "1"), ("c", "2")]
+    assert dict(url.update_query_pairs(pairs, append=True).query) == {"a": ("1", "9"), "b": ("2", "3"), "c": ("1", "2")}
+    assert dict(url.update_query_string("b=5", append=True).query) == {"a": "1", "b": ("2", "3", "5")}
+    assert dict(URL.create("sqlite", query={"x": ["1", "2"]}).query) == {"x": ("1", "2")}
+    assert "secret" not in str(make_url("postgresql:///blog?password=secret&password=secret2"))
+    for given in ("postgresql:///blog?sslmode=require&sslmode=disable", "sqlite:///x.db?timeout=1&timeout=2"):
+        with pytest.raises(ArgumentError, match="2 times"):
+            create_engine(given)
+
+
+def test_a_url_may_name_several_servers_behind_the_question_mark() -> None:
+    engine = create_engine("postgresql://ed@/blog?host=one:5433&host=two&host=/run/pg")
+    parameters = engine.dialect._connection_parameters()  # type: ignore[attr-defined]
+    assert (parameters["host"], parameters["port"]) == ("one,two,/run/pg", "5433,,")
+
+
 def test_parts_of_a_url_for_a_driver() -> None:
     url = URL.create("postgresql", "ed", "secret", "localhost", 5432, "blog")
     assert url.translate_connect_args(username="user", database="dbname") == {

@@ -543,8 +543,6 @@ def test_compounds_have_the_words_of_their_selects(connection: Connection) -> No
         assert connection.scalar(select(func.count()).select_from(item)) == before - 1
     with pytest.raises(InvalidRequestError, match="cannot lock the rows"):
         whole.with_for_update()
-    with pytest.raises(InvalidRequestError, match="from_statement"):
-        whole.options()
 
 
 def test_rows_of_values_are_made_by_their_class(connection: Connection) -> None:

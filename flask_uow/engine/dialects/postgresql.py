@@ -50,7 +50,7 @@ from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.gate import Opening
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
-from flask_uow.engine.url import URL, shown_option
+from flask_uow.engine.url import URL, shown_option, single_options
 from flask_uow.engine.watchdog import watchdog
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.types import ARRAY, Enum, TypeEngine
@@ -79,6 +79,24 @@ _NO_OPTIONS = (
     "the server has standard_conforming_strings = off, and the pooler in front of it does not let a client say otherwise. Set it on for"
     " the database (ALTER DATABASE ... SET standard_conforming_strings = on) or the role; then renew the pooler's connections (RECONNECT)."
 )
+
+
+def _with_servers(url: URL) -> dict[str, str]:
+    """Return the options of a URL; of several hosts in them, ``host=one:5432&host=two``, as libpq has them."""
+    hosts = url.query.get("host", "")
+    if isinstance(hosts, str):
+        return single_options(url)
+    names, ports = [], []
+    for host in hosts:
+        name, _, port = host.rpartition(":")
+        has_port = port.isdecimal() and bool(name) and not host.startswith("/")
+        names.append(name if has_port else host)
+        ports.append(port if has_port else "")
+    made = single_options(url.difference_update_query(["host"]))
+    made["host"] = ",".join(names)
+    if any(ports):
+        made["port"] = ",".join(ports)
+    return made
 
 
 def _check_option(name: str, value: str) -> None:
@@ -131,7 +149,8 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
                 f"the driver {url.driver!r} is not supported for PostgreSQL: expected psycopg2. "
                 "Write the URL as postgresql://... or postgresql+psycopg2://..."
             )
-        for option, value in url.query.items():
+        self._options = _with_servers(url)
+        for option, value in self._options.items():
             _check_option(option, value)
         self._parameters = self._connection_parameters()
         self.usual_timeout = self.statement_timeout((str(self._parameters.get("options", "")),))
@@ -151,7 +170,7 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
         parameters: dict[str, Any] = {"client_encoding": "UTF8"}
         parameters.update({key: value for key, value in named.items() if value is not None})
         # as libpq has it, what is said behind the question mark counts
-        parameters.update(url.query)
+        parameters.update(self._options)
         if parameters.get("ssl") == "true":
             parameters["sslmode"] = "require"
         parameters.pop("ssl", None)

@@ -30,7 +30,7 @@ from flask_uow.engine.dialects.sqlite_time_limit import SQLiteCursor, TimedCurso
 from flask_uow.engine.dialects.sqlite_types import RECORDS
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.sqlite import SQLiteCatalog
-from flask_uow.engine.url import URL, shown_option
+from flask_uow.engine.url import URL, shown_option, single_options
 from flask_uow.exc import ArgumentError, CompileError, NotSupportedError, did_you_mean
 from flask_uow.sql.types import ARRAY, LargeBinary, TypeEngine
 
@@ -75,7 +75,7 @@ class SQLiteDialect(Dialect[sqlite3.Connection, SQLiteCursor]):
             raise ArgumentError(
                 f"the driver {url.driver!r} is not supported for SQLite. Write the URL as sqlite:///file."
             )
-        options = dict(url.query)
+        options = single_options(url)
         for option in options:
             if option not in _URI_OPTIONS + _OWN_OPTIONS:
                 raise ArgumentError(
