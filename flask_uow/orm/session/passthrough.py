@@ -23,12 +23,13 @@ class PassThrough:
     :param bind: the engine, or a connection, which then is used as it is.
     """
 
-    __slots__ = ("_bind", "dialect", "engine")
+    __slots__ = ("_bind", "dialect", "engine", "listeners")
 
     def __init__(self, bind: Engine | Connection) -> None:
         self._bind = bind
         self.engine = bind.engine if isinstance(bind, Connection) else bind
         self.dialect = self.engine.dialect
+        self.listeners = bind.listeners
 
     @contextmanager
     def _lend(self) -> Iterator[Connection]:
