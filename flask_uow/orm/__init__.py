@@ -123,6 +123,7 @@ lazy_loaders.column, lazy_loaders.relationship = ColumnLoader, RelationshipLoade
 compile_mappers = configure_mappers
 eagerload = joinedload
 eagerload_all = joinedload_all
+identity_key = Session.identity_key
 object_session = Session.object_session
 relation = relationship
 
@@ -165,8 +166,8 @@ __all__ = [
     "composite", "configure_mappers", "contains_eager", "create_session", "declarative_base", "declarative_mixin",
     "declared_attr", "defaultload", "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all",
     "flag_dirty", "flag_modified", "foreign", "has_inherited_table", "hybrid_method", "hybrid_property",
-    "immediateload", "index_property", "inspect", "join", "joinedload", "joinedload_all", "keyfunc_mapping", "lazyload",
-    "load_only", "make_transient", "make_transient_to_detached", "mapped_collection", "mapped_column", "mapper",
+    "identity_key", "immediateload", "index_property", "inspect", "join", "joinedload", "joinedload_all", "keyfunc_mapping",
+    "lazyload", "load_only", "make_transient", "make_transient_to_detached", "mapped_collection", "mapped_column", "mapper",
     "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union",
     "query_expression", "raiseload", "reconstructor", "registry", "relation", "relationship", "remote",
     "scoped_session", "selectin_polymorphic", "selectinload", "selectinload_all", "sessionmaker",

@@ -37,7 +37,7 @@ from flask_uow.sql.constructors import (
     type_coerce,
 )
 from flask_uow.sql.constructors import cast_ as cast
-from flask_uow.sql.custom import FunctionElement, compiles
+from flask_uow.sql.custom import FunctionElement, GenericFunction, compiles
 from flask_uow.sql.ddl import (
     AddConstraint,
     CreateIndex,
@@ -133,7 +133,7 @@ __all__ = [
     "DropColumnComment", "DropConstraintComment", "DropConstraint", "DropIndex", "DropSchema", "DropSequence", "DropTable", "DropTableComment",
     "ExcludeConstraint",
     "Executable", "Exists", "Extract", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause", "Function", "FunctionElement",
-    "FunctionFilter", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
+    "FunctionFilter", "GenericFunction", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
     "LABEL_STYLE_NONE", "LABEL_STYLE_TABLENAME_PLUS_COL", "Label", "Lateral", "MetaData", "Null", "Over", "PrimaryKeyConstraint", "SQLColumnExpression",
     "ScalarSelect", "Select", "SelectBase", "Sequence", "SetColumnComment", "SetConstraintComment", "SetTableComment", "Subquery", "Table", "TableClause",
     "TableSample", "TextClause", "TextualSelect", "UnaryExpression", "UniqueConstraint", "Update", "Values", "WithinGroup",

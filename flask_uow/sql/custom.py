@@ -21,12 +21,12 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.typed import V
-from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance
+from flask_uow.sql.types import NULLTYPE, TypeArgument, TypeEngine, to_instance
 
 if TYPE_CHECKING:
     from flask_uow.sql.compiler.base import ExpressionCompiler
 
-__all__ = ["ClauseList", "FunctionElement", "compiles", "visitor_for"]
+__all__ = ["ClauseList", "FunctionElement", "GenericFunction", "compiles", "visitor_for"]
 
 F = TypeVar("F", bound=Callable[..., str])
 Visitor = Callable[..., str]
@@ -61,22 +61,51 @@ class FunctionElement(functions.FunctionElement[V]):
     """A function of the application's own; subclasses say with :func:`compiles` how it is written, and may say its ``name`` and ``type``.
 
     :param arguments: expressions, or values.
+    :param type_: the type of the result, where it is not the class's.
     """
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, type_: TypeArgument | None = None) -> None:
         kind = type(self)
         name = getattr(kind, "name", None)
-        type_ = getattr(kind, "type", None)
+        given = type_ if type_ is not None else getattr(kind, "type", None)
         super().__init__(
             name if isinstance(name, str) else kind.__name__,
             tuple(coerce_value(argument, NULLTYPE) for argument in arguments),
-            to_instance(type_) if isinstance(type_, (TypeEngine, type)) else NULLTYPE,
+            to_instance(given) if isinstance(given, (TypeEngine, type)) else NULLTYPE,
         )
 
     @property
     def clauses(self) -> ClauseList:
         """The arguments, with commas between them; can be iterated."""
         return ClauseList(self.arguments)
+
+
+class GenericFunction(FunctionElement[V]):
+    """A function with a class of its own, which ``func`` gives under its name: ``func.buffer(...)`` is ``buffer(...)`` then.
+
+    Of a subclass count the attributes ``type`` (of the result), ``name`` (as SQL writes it), ``identifier`` (after ``func.``; the name when left
+    out, else the class's own name) and ``package`` (in between: ``func.geo.buffer``). Case does not count after ``func.``. A class that only others
+    derive from says ``_register = False``.
+
+    :param arguments: expressions, or values.
+    :param type_: the type of the result, where it is not the class's.
+
+    >>> class buffer(GenericFunction[str]):
+    ...     type, name, package, inherit_cache = String(), "ST_Buffer", "geo", True
+    >>> print(func.geo.buffer("x", 2))
+    ST_Buffer(:param_1, :param_2)
+    """
+
+    def __init_subclass__(cls, **kw: Any) -> None:
+        super().__init_subclass__(**kw)
+        said = vars(cls)
+        if not isinstance(said.get("name"), str):
+            # the name of a base is its own: a subclass is another function, unless it says otherwise
+            cls.name = cls.__name__  # type: ignore[assignment, method-assign]
+        if said.get("_register", True):
+            own = said.get("identifier") or said["name"]
+            package = getattr(cls, "package", None)
+            functions.known_classes[f"{package}.{own}".lower() if package else own.lower()] = cls
 
 
 def compiles(kind: type, *dialects: str) -> Callable[[F], F]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
@@ -57,6 +58,8 @@ _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _BARE = frozenset(
     ("current_timestamp", "current_date", "current_time", "current_user", "session_user", "localtime", "localtimestamp")
 )
+# the classes of an application's own functions, by what stands after func., in small letters
+known_classes: dict[str, Callable[..., FunctionElement[Any]]] = {}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 
 
@@ -253,6 +256,10 @@ class _FunctionFactory:
 
     def __call__(self, *arguments: Any, type_: TypeArgument | None = None) -> FunctionElement:
         """Return the call; ``type_`` says what type the result has, where it is not known."""
+        if known_classes:
+            own = known_classes.get(self._path.lower())
+            if own is not None:
+                return own(*arguments, type_=type_) if type_ is not None else own(*arguments)
         if not _NAME.match(self._path):
             raise ArgumentError(f"{self._path!r} is not the name of an SQL function.")
         made = (

@@ -20,6 +20,7 @@ from flask_uow.sql import (
     DateTime,
     Executable,
     FunctionElement,
+    GenericFunction,
     Insert,
     Integer,
     MetaData,
@@ -306,3 +307,49 @@ def test_what_cannot_be_compiled_so_is_refused() -> None:
             compiles(wrong)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="expected 'sqlite' or 'postgresql'"):
         compiles(largest, "mysql")
+
+
+class shouted(GenericFunction[str]):
+    type = String()
+    name = "upper"
+    identifier = "Shouted"
+    package = "texts"
+    inherit_cache = True
+
+
+class how_long(GenericFunction[int]):
+    type = Integer
+    inherit_cache = True
+
+
+@compiles(how_long)
+def write_how_long(element: how_long, compiler: Any, **kw: Any) -> str:
+    return f"length({compiler.process(element.clauses, **kw)})"
+
+
+class how_very_long(how_long):
+    inherit_cache = True
+
+
+class never_registered(GenericFunction[int]):
+    _register = False
+
+
+def test_func_gives_functions_with_classes_of_their_own_under_their_names(connection: Connection) -> None:
+    made: Any = func.texts.shouted(literal("ab"))
+    assert type(made) is shouted
+    assert connection.scalar(select(made)) == "AB"
+    assert connection.scalar(select(func.Texts.Shouted("ab") + literal("c"))) == "ABc"
+    assert connection.scalar(select(shouted("x"))) == "X"
+    for length, kind in (
+        (func.how_long("abc"), how_long),
+        (func.HOW_LONG("abc"), how_long),
+        (func.how_very_long("abc"), how_very_long),
+    ):
+        assert (type(length), type(length.type)) == (kind, Integer)
+        assert connection.scalar(select(length)) == 3
+    assert isinstance(func.how_long("abc", type_=BigInteger).type, BigInteger)
+    assert str(func.shouted("x")) == "shouted(:param_1)"
+    assert type(func.never_registered(1)) is not never_registered
+    rows = connection.execute(select(func.how_long(item.c.name), func.count()).group_by(func.how_long(item.c.name)))
+    assert [count for _, count in rows] == [2]
