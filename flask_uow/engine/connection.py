@@ -180,23 +180,26 @@ class Connection(EndingConnection):
                 raise
         return execute_statement(self, statement, parameters)
 
-    def exec_driver_sql(self, sql: str, parameters: object = None) -> Result:
+    def exec_driver_sql(
+        self, statement: str, parameters: object = None, execution_options: Mapping[str, Any] | None = None
+    ) -> Result:
         """Execute SQL text as the driver takes it, with the driver's own placeholders (``?`` on SQLite, ``%s`` on PostgreSQL).
 
-        :param sql: the text; without parameters, a ``%`` in it is a ``%``.
+        :param statement: the text; without parameters, a ``%`` in it is a ``%``.
         :param parameters: a sequence of values (or a mapping, for placeholders with names); a list of them executes the text once for each.
+        :param execution_options: not heeded: the rows are fetched at once.
         :raises ArgumentError: for what is no text.
         :raises DBAPIError: what the driver reported, translated.
         """
-        if not isinstance(sql, str):
-            raise ArgumentError(f"exec_driver_sql() takes SQL text, got {sql!r}. Pass statements to execute().")
+        if not isinstance(statement, str):
+            raise ArgumentError(f"exec_driver_sql() takes SQL text, got {statement!r}. Pass statements to execute().")
         if not self._stack and self._begin_implicitly():
             try:
-                return execute_driver_sql(self, sql, parameters)
+                return execute_driver_sql(self, statement, parameters)
             except BaseException:
                 self.rollback()
                 raise
-        return execute_driver_sql(self, sql, parameters)
+        return execute_driver_sql(self, statement, parameters)
 
     @property
     def connection(self) -> RawConnection:

@@ -30,6 +30,7 @@ from flask_uow.orm.session.arguments import (
     MapperArgument,
     Options,
     OrmStatement,
+    given_statement,
     joined_arguments,
     refuse_token,
     with_defaults,
@@ -230,7 +231,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def execute(
         self,
-        clause: OrmStatement,
+        clause: OrmStatement = ...,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -241,7 +242,7 @@ class ExecutingSession(TransactionalSession):
 
     def execute(
         self,
-        clause: OrmStatement,
+        clause: OrmStatement | None = None,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -251,7 +252,8 @@ class ExecutingSession(TransactionalSession):
     ) -> Any:
         """Execute a statement in the current transaction; what is pending is flushed first, where the Session has autoflush.
 
-        :param clause: a statement, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
+        :param clause: a statement, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number. ``statement=``
+            names it, too.
         :param params: a mapping of values, or a list of mappings.
         :param mapper: the mapper or mapped class whose engine is meant, where the statement does not say.
         :param execution_options: options for the statement, as :meth:`Select.execution_options` takes them.
@@ -260,6 +262,8 @@ class ExecutingSession(TransactionalSession):
         :raises ArgumentError: for execution options of something that takes none.
         :returns: the rows; a SELECT of mapped classes gives their objects.
         """
+        if clause is None:
+            clause = given_statement(kw)
         if bind_arguments:
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if isinstance(clause, SchemaSequence):
@@ -392,7 +396,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def scalar(
         self,
-        clause: OrmStatement,
+        clause: OrmStatement = ...,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -403,7 +407,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalar(
         self,
-        clause: OrmStatement,
+        clause: OrmStatement | None = None,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -412,6 +416,8 @@ class ExecutingSession(TransactionalSession):
         **kw: Any,
     ) -> Any:
         """Like :meth:`execute`, and return the first column of the first row, or None."""
+        if clause is None:
+            clause = given_statement(kw)
         if isinstance(clause, SchemaSequence):
             clause = Select((clause.next_value(),))
         if execution_options or bind_arguments:
@@ -433,7 +439,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def scalars(
         self,
-        clause: OrmStatement,
+        clause: OrmStatement = ...,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -444,7 +450,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalars(
         self,
-        clause: OrmStatement,
+        clause: OrmStatement | None = None,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -453,6 +459,8 @@ class ExecutingSession(TransactionalSession):
         **kw: Any,
     ) -> ScalarResult:
         """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
+        if clause is None:
+            clause = given_statement(kw)
         if bind_arguments:
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if execution_options:
