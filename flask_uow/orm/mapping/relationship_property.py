@@ -30,7 +30,9 @@ from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.coercion import coerce_order
 from flask_uow.sql.constraints import UniqueConstraint
 from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.operations import and_
 from flask_uow.sql.schema import Table
+from flask_uow.sql.selectable import Join
 from flask_uow.sql.sourced import without_sources
 
 if TYPE_CHECKING:
@@ -235,14 +237,19 @@ class RelationshipProperty(InspectedRelationship):
                 f" foreign keys only; else relate both classes to {found}, which makes it an association object."
             )
         far = self._side(self._mapper) if view is None else Side((view.selectable,), {}, {})
-        primaryjoin = about_rows_in_join(self._expression(self.primaryjoin_argument, far), view, self.parent.tables)
+        primaryjoin = self._expression(self.primaryjoin_argument, far)
+        secondaryjoin = self._expression(self.secondaryjoin_argument, far)
+        if isinstance(self.secondary, Join):
+            primaryjoin, secondaryjoin = self._through_join(self.secondary, primaryjoin, secondaryjoin), None
+            self.secondary = secondary = None
+        primaryjoin = about_rows_in_join(primaryjoin, view, self.parent.tables)
         near_half = without_marks(primaryjoin)
         if view is None and self.viewonly and secondary is None and near_half.is_about_both:
             # one column stands on both sides: the far one is that of an alias
             view = EntityView(self._mapper, alias_of(self._mapper.selectable), self._mapper.loaded_names)
             near_half = without_marks(with_far_columns(primaryjoin, view.column))
             far = Side((view.selectable,), {}, {})
-        far_half = without_marks(self._expression(self.secondaryjoin_argument, far))
+        far_half = without_marks(secondaryjoin)
         foreign_keys = self._columns(self.foreign_keys_argument, every=True) + near_half.foreign + far_half.foreign
         remote_side = self._columns(self.remote_side_argument, every=True) + near_half.remote + far_half.remote
         self.condition = find_join_condition(
@@ -265,6 +272,27 @@ class RelationshipProperty(InspectedRelationship):
             raise ArgumentError(
                 f"relationship {self.name}: lazy={self.lazy!r} is for collections, and this one refers to one object. Leave it out."
             )
+
+    def _through_join(self, joined: Join, primaryjoin: object, secondaryjoin: object) -> Any:
+        """Return the one condition that says all that the two do, and what connects the tables of a join between the two sides.
+
+        :raises ArgumentError: for a relationship that is to be written, and for an outer join.
+        """
+        conditions = [one for one in (primaryjoin, secondaryjoin) if one is not None]
+        if not self.viewonly or len(conditions) < 2:
+            raise ArgumentError(
+                f"relationship {self.name}: secondary= is a join, whose rows nobody writes. Pass viewonly=True, primaryjoin= and secondaryjoin=."
+            )
+        left: FromClause = joined
+        while isinstance(left, Join):
+            if left.isouter or left.full or isinstance(left.right, Join):
+                raise ArgumentError(
+                    f"relationship {self.name}: secondary= is a join of tables, one after the other, and none of them an outer join. Map a class to the"
+                    " join, or write the condition on the tables as primaryjoin= alone."
+                )
+            conditions.append(left.onclause)
+            left = left.left
+        return and_(*conditions)
 
     @staticmethod
     def _side(mapper: Mapper) -> Side:

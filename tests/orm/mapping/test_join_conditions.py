@@ -719,3 +719,77 @@ def test_a_function_may_be_the_comparison_of_a_relationship(engine: Engine) -> N
         assert [folder.name for folder in session.query(Folder).filter(Folder.pages.any())] == ["b"]
     with pytest.raises(ArgumentError, match="the call has 1 arguments, counted from 1"):
         func.f(Page.id).as_comparison(1, 2)
+
+
+@pytest.mark.parametrize("as_text", [True, False], ids=["text", "expression"])
+def test_a_join_of_tables_may_connect_the_two_sides(engine: Engine, as_text: bool) -> None:
+    base: Any = declarative_base()
+
+    class Shop(base):
+        __tablename__ = "shop"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        chain_id: Mapped[int | None] = mapped_column(ForeignKey("chain.id"))
+        # the country of its chain, where a license of the shop is of that
+        country: Mapped[Country | None] = relationship(
+            secondary="join(Chain, Country, Chain.country_id == Country.id).join(License, License.country_id == Country.id)"
+            if as_text
+            else lambda: Chain.__table__.join(Country.__table__).join(
+                License.__table__, License.__table__.c.country_id == Country.__table__.c.id
+            ),
+            primaryjoin="and_(Shop.chain_id == Chain.id, Shop.id == License.shop_id)",
+            secondaryjoin="Country.id == Chain.country_id",
+            uselist=False,
+            viewonly=True,
+        )
+
+    class Chain(base):
+        __tablename__ = "chain"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+
+    class License(base):
+        __tablename__ = "license"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shop_id: Mapped[int | None] = mapped_column(ForeignKey("shop.id"))
+        country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+
+    class Country(base):
+        __tablename__ = "country"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        for rows in (
+            [Country(id=1), Country(id=2)],
+            [Chain(id=1, country_id=1), Chain(id=2, country_id=2)],
+            [Shop(id=1, chain_id=1), Shop(id=2, chain_id=2), Shop(id=3)],
+            [License(shop_id=1, country_id=1), License(shop_id=2, country_id=1), License(shop_id=3, country_id=2)],
+        ):
+            session.add_all(rows)
+            session.flush()
+        for load in (lazyload, joinedload, selectinload, subqueryload):
+            session.expunge_all()
+            shops = session.query(Shop).options(load(Shop.country)).order_by(Shop.id)
+            assert [shop.country and shop.country.id for shop in shops] == [1, None, None]
+        assert session.query(Shop.id).filter(Shop.country.has(Country.id < 9)).all() == [(1,)]
+        assert session.query(Shop.id).join(Shop.country).all() == [(1,)]
+        found = session.query(Shop.id, Country.id).outerjoin(Shop.country).order_by(Shop.id)
+        assert found.all() == [(1, 1), (2, None), (3, None)]
+
+
+def test_a_join_between_the_two_sides_is_only_read(base: Any) -> None:
+    class One(base):
+        __tablename__ = "one"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        others: Mapped[list[Other]] = relationship(
+            secondary="join(Middle, Further, Middle.id == Further.id)",
+            primaryjoin="One.id == Middle.id",
+            secondaryjoin="Other.id == Further.id",
+        )
+
+    for name in ("Middle", "Further", "Other"):
+        type(name, (base,), {"__tablename__": name.lower(), "id": mapped_column(Integer, primary_key=True)})
+    Other = base.registry.mappers[-1].class_
+    with pytest.raises(ArgumentError, match=r"secondary= is a join, whose rows nobody writes\. Pass viewonly=True"):
+        base.registry.configure()
+    assert Other.__tablename__ == "other"
