@@ -242,7 +242,7 @@ class ExecutingSession(TransactionalSession):
 
     def execute(
         self,
-        clause: OrmStatement | None = None,
+        clause: Any = None,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -407,7 +407,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalar(
         self,
-        clause: OrmStatement | None = None,
+        clause: Any = None,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -450,7 +450,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalars(
         self,
-        clause: OrmStatement | None = None,
+        clause: Any = None,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
