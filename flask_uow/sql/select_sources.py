@@ -15,8 +15,9 @@ from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.interfaces import EntitySource, MappedEntity
+from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
-from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Join
 from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.stand_ins import Restating, StandIns
@@ -238,6 +239,24 @@ class SourcedSelect(SelectBase[TP_co]):
             node.source for node in found.values() if not any(id(table) in present for table in froms_of(node.element))
         )
 
+    def of_rows_of_named_classes(self, enclosing: Sequence[set[int]]) -> Self:
+        """Return the statement with what tells the rows of a class from others in its table, where only its conditions name that class.
+
+        :param enclosing: as for :meth:`said_of_what_is_selected`.
+        """
+        conditions = (*self.where_clauses, *self.having_clauses)
+        sources = [node.source for condition in conditions for node in sources_of(condition)]
+        named = {id(source.selectable): source for source in sources if source.own_criteria}
+        if not named:
+            return self
+        froms = collect_froms(self.explicit_froms, self.columns_clause)
+        present = {id(part) for element in froms for part in element.from_objects()}.union(*enclosing)
+        made = self._clone()
+        for key, source in named.items():
+            if key not in present and not any(_names_otherwise(condition, source) for condition in conditions):
+                made._add_criteria(source, source.own_criteria)
+        return made
+
     def _add_source(self, source: EntitySource, with_table: bool = False) -> None:
         """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others.
 
@@ -321,6 +340,16 @@ class SourcedSelect(SelectBase[TP_co]):
         for number, element in enumerate(elements if self._entity_froms else ()):
             for other in elements[:number]:
                 refuse_overlap(other, element)
+
+
+def _names_otherwise(node: ClauseElement, source: EntitySource) -> bool:
+    """Return True for an expression that has a column of what a class is selected from, and has it not from this class."""
+    if isinstance(node, (SelectBase, ScalarSelect, Exists)):
+        return False
+    if isinstance(node, Sourced):
+        return node.source is not source and any(element is source.selectable for element in froms_of(node))
+    is_column = getattr(node, "table", None) is source.selectable
+    return is_column or any(_names_otherwise(child, source) for child in node.child_nodes())
 
 
 def _holds_rows_of(element: FromClause, join: FromClause) -> bool:

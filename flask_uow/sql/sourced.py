@@ -57,6 +57,9 @@ class Sourced(ColumnElement[T]):
         if stand_ins is not None:
             shape.key.append(stand_ins)
             stand_ins.selectable.collect_shape(shape)
+        # of a class that only conditions name, they are written when the statement is compiled
+        for criterion in self.source.own_criteria:
+            criterion.collect_shape(shape)
         self.element.collect_shape(shape)
 
     def with_replaced(self, original: ClauseElement) -> ClauseElement:

@@ -28,7 +28,7 @@ class SelectCompiler(ExpressionCompiler):
     """Writes SELECT and what stands in FROM."""
 
     def visit_select(self, select: Select) -> str:
-        select = select.said_of_what_is_selected(self.froms_stack)
+        select = select.said_of_what_is_selected(self.froms_stack).of_rows_of_named_classes(self.froms_stack)
         select.refuse_doubles()
         names = select.result_columns()
         if not names:

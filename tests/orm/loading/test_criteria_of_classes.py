@@ -541,3 +541,22 @@ def test_updates_and_deletes_have_criteria_too(shelves: Session) -> None:
     assert names(shelves, select(Item.name)) == ["z", "z"]
     with pytest.raises(InvalidRequestError, match=r"takes with_loader_criteria\(\), got"):
         shelves.execute(update(Item).values(name="w").options(selectinload(Item.labels)))
+
+
+def test_a_class_that_only_conditions_name_has_its_own_rows(shelves: Session) -> None:
+    chart = aliased(Chart)
+    charts = shelves.query(Chart).count()
+    for named in (Chart, chart):
+        assert shelves.execute(select(func.count()).where(named.name != "")).scalar_one() == charts
+        assert (
+            shelves.query(Shelf.name, named.name).select_from(Shelf).filter(named.shelf_id == Shelf.id).count()
+            == charts
+        )
+        beside = select(Shelf.name).where(named.shelf_id == Shelf.id, Shelf.name == "low")
+        assert names(shelves, beside) == ["low"]
+        counted = select(func.count()).where(named.shelf_id == Shelf.id).scalar_subquery()
+        assert sorted(shelves.execute(select(Shelf.name, counted))) == [("high", 1), ("low", 1)]
+    # where its base is named, too, the rows are those of that
+    rows = select(Shelf.name).where(Item.shelf_id == Shelf.id, Chart.name != "")
+    assert names(shelves, rows) == ["high", "low", "low"]
+    assert len(shelves.scalars(select(Item).where(Chart.name != "")).all()) == 3
