@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.state.instance_state import PickledState, adopt_collections, ensure_state
-from flask_uow.orm.state.members import members_of
+from flask_uow.orm.state.members import is_only_read, members_of
 from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
 from flask_uow.orm.symbols import DELETED, KEPT, PARENTS, PENDING, READ, STATE, STAYED, UNDONE
 
@@ -28,6 +28,9 @@ def get_state(self: Any) -> dict[str, Any]:
         # what was changed in place travels as a change, since the copies to compare with stay behind
         record_mutations(state, self)
     values: dict[str, Any] = self.__dict__.copy()
+    for name in values.get(READ, ()):
+        if is_only_read(self, name):
+            del values[name]
     for ours in _OURS:
         values.pop(ours, None)
     if state is not None and state.row_key is not None:
@@ -50,7 +53,7 @@ def set_state(self: Any, values: dict[str, Any]) -> None:
 
 def copy_object(self: Any) -> Any:
     """Return a transient object with the same values; collections are copied, their members are not."""
-    values = {name: value for name, value in self.__dict__.items() if name not in _OURS}
+    values = {name: v for name, v in self.__dict__.items() if name not in _OURS and not is_only_read(self, name)}
     class_: Any = type(self)
     made = class_.__new__(class_)
     mapper = class_.__mapper__

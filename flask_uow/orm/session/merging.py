@@ -16,7 +16,7 @@ from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.orm.state.history import is_changed
 from flask_uow.orm.state.instance_state import InstanceState, describe, instance_state
 from flask_uow.orm.state.keys import identity_from, identity_values
-from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.members import contains_identical, is_only_read, members_of
 from flask_uow.orm.state.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.symbols import PENDING, STATE
 
@@ -88,7 +88,7 @@ class _Merge:
                 if self.load and merged is not instance:
                     self._copy_dynamic(prop, instance, merged)
                 continue
-            if prop.key not in instance.__dict__:
+            if prop.key not in instance.__dict__ or is_only_read(instance, prop.key):
                 continue
             # the side from which the walk came here sets this one as well
             if not self.load or (id(instance), prop.reverse) not in self.came_by:

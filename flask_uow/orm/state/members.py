@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.symbols import READ
 
-__all__ = ["TrackedCollection", "contains_identical", "members_of", "remove_identical"]
+__all__ = ["TrackedCollection", "contains_identical", "is_only_read", "members_of", "remove_identical"]
 
 
 class TrackedCollection:
@@ -50,3 +51,9 @@ def members_of(collection: Any) -> list[Any]:
     if isinstance(collection, (str, bytes)) or not hasattr(collection, "__iter__"):
         raise ArgumentError(f"a collection of objects was expected, got {collection!r}. To empty it, assign [].")
     return list(collection)
+
+
+def is_only_read(obj: object, name: str) -> bool:
+    """Return True for a collection of an object without a row that is there because it was read, and says nothing of the row: it is empty still."""
+    values = obj.__dict__
+    return name in values.get(READ, ()) and not values[name].__uow_items__()

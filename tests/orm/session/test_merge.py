@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import pickle
 from typing import Any
@@ -341,3 +342,19 @@ def test_merge_loads_a_column_that_programs_may_not_load(engine: Engine) -> None
         session.commit()
         assert session.execute("SELECT title FROM sheet").scalar() == "c"
         assert limited.id == 1
+
+
+@pytest.mark.parametrize("way", [lambda obj: obj, lambda obj: pickle.loads(pickle.dumps(obj)), copy.copy])
+def test_a_collection_that_was_read_on_a_new_object_says_nothing_of_the_row(session: Session, way: Any) -> None:
+    session.add(User(id=7, name="ann", posts=[Post(title="p")]))
+    session.commit()
+    given = User(id=7, name="eva")
+    assert given.posts == []
+    merged = session.merge(way(given))
+    assert [post.title for post in merged.posts] == ["p"]
+    session.commit()
+    assert (merged.name, session.query(Post).count()) == ("eva", 1)
+    # one that was set to be empty does
+    emptied = session.merge(User(id=7, posts=[]))
+    session.commit()
+    assert (emptied.posts, session.query(Post).count()) == ([], 0)
