@@ -262,8 +262,9 @@ class _Filtering:
                 self._entities[id(entity.selectable)] = entity
         self._tables = {id(item) for item in select.entities if isinstance(item, (Table, Alias))}
         made = select._clone()
-        for name in (*_CLAUSES, "columns_clause"):
+        for name in _CLAUSES:
             setattr(made, name, tuple(rewritten(clause, self.within) for clause in getattr(select, name)))
+        made.columns_clause = tuple(self._columns_of(select))
         replaced: dict[int, FromClause] = {}
         conditions: list[ColumnElement[bool]] = []
         for element in elements:
@@ -279,6 +280,13 @@ class _Filtering:
             made.entities = tuple(_as_selected(item, own) for item, own in items)
         self._entities, self._tables, self._subqueries, self._around = outside, tables, subqueries, around
         return made.where(*conditions) if conditions else made
+
+    def _columns_of(self, select: Select) -> Iterator[ColumnElement[Any]]:
+        columns = iter(select.columns_clause)
+        for item in select.entities:
+            own = islice(columns, len(expand_entity(item)))
+            # an attribute that is a SELECT has one value, however its object is loaded
+            yield from own if hasattr(item, "__uow_entity__") else (rewritten(column, self.within) for column in own)
 
     def _own_froms(self, select: Select) -> list[FromClause]:
         """Return the elements of FROM of a SELECT within another: what only its conditions bring in is its own where that does not have it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -117,6 +117,23 @@ class LoaderOption:
     def with_expression(self, key: Any, expression: object) -> LoaderOption:
         """Select an expression for an attribute of :func:`query_expression`; see :func:`with_expression`."""
         return self._with((*self._steps, (key, "expression", coerce_expression(expression))))
+
+    def adapted(self, adapt: Callable[[Any], Any]) -> LoaderOption:
+        """Return the option for a query around the one that it was made for.
+
+        :param adapt: returns what stands there for an expression; the paths stay as they are.
+        """
+        nested = tuple((depth, option.adapted(adapt)) for depth, option in self.nested)
+        if not nested and not any(strategy == "expression" for _, strategy, _ in self._steps):
+            return self
+        made = self._with(
+            tuple(
+                (key, strategy, adapt(argument) if strategy == "expression" else argument)
+                for key, strategy, argument in self._steps
+            )
+        )
+        made.nested = nested
+        return made
 
     def selectin_polymorphic(self, classes: Iterable[Any]) -> LoaderOption:
         """Go on along the path: load the columns of these subclasses by one more statement for each."""

@@ -486,7 +486,8 @@ class BuildingQuery(WordedQuery, Generic[T]):
         # how to load is up to the query around, which gets the options of the first member
         members = [_without_options(coerce_select(_member(member))) for member in (self, *others)]
         select, adaption = enclosed(CompoundSelect(keyword, members), self._select.entities)
-        return self._enclosing(select.options(*self._select.loader_options), adaption)._changed(criteria_given=True)
+        options = adaption.adapt_options(self._select.loader_options)
+        return self._enclosing(select.options(*options), adaption)._changed(criteria_given=True)
 
     def union(self, *others: Any) -> Any:
         """Return the query of the rows of this one and others, each once."""
@@ -566,6 +567,7 @@ class BuildingQuery(WordedQuery, Generic[T]):
 
     def _with_options(self, *options: Any) -> Self:
         given = self._from_statement
+        options = self._adaption.adapt_options(options) if self._adaption is not None else options
         return self._changed(
             select=self._select.options(*options), from_statement=given.options(*options) if given is not None else None
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.loading.loader_option import LoaderOption
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, key_of_extra, keys_of
 from flask_uow.sql.entities import expand_entity, key_of_item
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
@@ -62,6 +63,10 @@ class Adaption:
             rewritten(expression, self._replace, keep_own=True) if isinstance(expression, ClauseElement) else expression
         )
 
+    def adapt_options(self, options: Sequence[Any]) -> tuple[Any, ...]:
+        """Return loader options with the columns of their expressions replaced."""
+        return tuple(option.adapted(self.adapt) if isinstance(option, LoaderOption) else option for option in options)
+
     def _replace(self, node: ClauseElement) -> ClauseElement | None:
         found = self._columns.get(id(node))
         if found is None and id(getattr(node, "table", None)) in self._hidden and isinstance(node, ColumnElement):
@@ -111,13 +116,14 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
             hidden.extend(element for column in columns for element in froms_of(column))
             pairs.extend(_stood_for(select, item, columns, names, source))
             items.extend(_renamed(item, source.c[name], len(columns)) for name in names)
+    adaption = Adaption(pairs, views, hidden)
     made = (
         Select(tuple(items))
         .select_from(source)
-        .with_parts(loader_options=tuple(getattr(select, "loader_options", ())))
+        .with_parts(loader_options=adaption.adapt_options(getattr(select, "loader_options", ())))
         .execution_options(**select.get_execution_options())
     )
-    return made, Adaption(pairs, views, hidden)
+    return made, adaption
 
 
 def _equal_columns(entity: Entity, names: Sequence[str], source: FromClause) -> Iterator[tuple[Any, Any]]:

@@ -17,7 +17,9 @@ from flask_uow import (
     Mapped,
     Session,
     aliased,
+    column_property,
     contains_eager,
+    declarative_base,
     delete,
     event,
     exists,
@@ -560,3 +562,32 @@ def test_a_class_that_only_conditions_name_has_its_own_rows(shelves: Session) ->
     rows = select(Shelf.name).where(Item.shelf_id == Shelf.id, Chart.name != "")
     assert names(shelves, rows) == ["high", "low", "low"]
     assert len(shelves.scalars(select(Item).where(Chart.name != "")).all()) == 3
+
+
+@pytest.mark.parametrize("load", EAGER)
+def test_an_attribute_that_is_a_select_keeps_its_value(engine: Engine, load: Any) -> None:
+    base: Any = declarative_base()
+
+    class Crew(base):
+        __tablename__ = "crew"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        sailors: Mapped[list[Sailor]] = relationship()
+
+    class Sailor(base):
+        __tablename__ = "sailor"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        crew_id: Mapped[int] = mapped_column(ForeignKey("crew.id"))
+
+    Crew.size = column_property(select(func.count(Sailor.id)).where(Sailor.crew_id == Crew.id).scalar_subquery())
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Crew(sailors=[Sailor(id=1), Sailor(id=2)]))
+        session.flush()
+        session.expunge_all()
+        option = with_loader_criteria(Sailor, Sailor.id > 1)
+        crew = session.scalars(select(Crew).order_by(Crew.id).options(load(Crew.sailors), option)).unique().one()
+        assert ([sailor.id for sailor in crew.sailors], crew.size) == ([2], 2)
+        session.expire(crew, ["size"])
+        assert crew.size == 2
+    base.metadata.drop_all(engine)
+    base.registry.dispose()

@@ -14,6 +14,7 @@ from flask_uow import (
     Engine,
     ForeignKey,
     InvalidRequestError,
+    Load,
     Mapped,
     Numeric,
     Session,
@@ -146,3 +147,23 @@ def test_what_takes_no_expression_is_refused(session: Session) -> None:
     given = select(Good).from_statement(text("SELECT * FROM expression_good"))
     with pytest.raises(InvalidRequestError, match="do not go together"):
         session.scalars(given.options(with_expression(Good.total, Good.amount)))
+
+
+def test_a_query_around_another_gives_the_values_of_its_own_rows(session: Session) -> None:
+    alias = aliased(Good)
+    for entity in (Good, alias):
+        option = with_expression(entity.total, entity.price * 2)
+        query = session.query(entity)
+        for around in (
+            query.union(session.query(entity)).options(option),
+            query.options(option).union_all(session.query(entity).filter(entity.id < 0)),
+            query.intersect(session.query(entity)).options(
+                Load(entity).with_expression(entity.total, entity.price * 2)
+            ),
+            query.from_self().options(option),
+            query.options(option).from_self().limit(2),
+        ):
+            session.expunge_all()
+            found = around.all()
+            assert len(found) >= 2
+            assert [good.total for good in found] == [good.price * 2 for good in found]
