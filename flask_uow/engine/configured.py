@@ -24,6 +24,7 @@ def _truth_or_debug(text: str) -> Any:
 # options that are no texts
 _READ: dict[str, Callable[[str], Any]] = {
     "echo": _truth_or_debug, "echo_pool": _truth_or_debug, "hide_parameters": _truth, "future": _truth, "pool_pre_ping": _truth,
+    "pool_use_lifo": _truth,
     "pool_size": int, "max_overflow": int, "query_cache_size": int, "pool_timeout": float, "pool_recycle": float,
 }  # fmt: skip
 

@@ -55,59 +55,52 @@ def let_through(logger: logging.Logger, level: int) -> None:
         logger.addHandler(_LastHandler(logger))
 
 
-def start_echo(echo: Echo, hide_parameters: bool) -> Callable[[StatementEvent], None]:
+class _Lines:
+    """Writes a line for each statement.
+
+    :param logger: where it goes.
+    :ivar echo: ``"debug"`` for the number of rows, too.
+    :param hide_parameters: True leaves out the values of parameters.
+    """
+
+    def __init__(self, logger: logging.Logger, echo: Echo, hide_parameters: bool) -> None:
+        self.logger = logger
+        self.echo: Echo = echo
+        self.hide_parameters = hide_parameters
+
+    def __call__(self, event: StatementEvent) -> None:
+        values = () if self.hide_parameters or (event.error is None and not event.parameters) else (event.parameters,)
+        shown = " %r" if values else ""
+        if event.error is not None:
+            self.logger.info(f"%s{shown} failed: %s", event.statement, *values, type(event.error).__name__)
+            return
+        self.logger.info(f"%s{shown} [%.6f s]", event.statement, *values, event.duration)
+        if self.echo == "debug" and event.kind == "statement" and event.rowcount >= 0:
+            self.logger.debug("%d rows", event.rowcount)
+
+
+def start_echo(echo: Echo, hide_parameters: bool, name: str | None = None) -> Callable[[StatementEvent], None]:
     """Have the logger let the lines through, and return the listener that writes them.
 
     A level that the application has set stays, unless it would keep the lines out.
+
+    :param name: that of a logger below the usual one; None for that.
     """
-    let_through(_logger, logging.DEBUG if echo == "debug" else logging.INFO)
-    return _LISTENERS[echo, hide_parameters]
+    logger = _logger if name is None else _logger.getChild(name)
+    let_through(logger, logging.DEBUG if echo == "debug" else logging.INFO)
+    return _Lines(logger, echo, hide_parameters)
 
 
 def echo_of(listeners: list[Callable[[StatementEvent], object]]) -> Echo:
     """Return the echo of an engine with these listeners."""
-    for (echo, _), listener in _LISTENERS.items():
-        if listener in listeners:
-            return echo
+    for listener in listeners:
+        if isinstance(listener, _Lines):
+            return listener.echo
     return False
 
 
 def stop_echo(listeners: list[Callable[[StatementEvent], object]]) -> None:
     """Take out the listener that writes the lines, if there is one."""
-    for listener in _LISTENERS.values():
-        if listener in listeners:
+    for listener in list(listeners):
+        if isinstance(listener, _Lines):
             listeners.remove(listener)
-
-
-def _log(event: StatementEvent) -> None:
-    if event.error is not None:
-        _logger.info("%s %r failed: %s", event.statement, event.parameters, type(event.error).__name__)
-    elif event.parameters:
-        _logger.info("%s %r [%.6f s]", event.statement, event.parameters, event.duration)
-    else:
-        _logger.info("%s [%.6f s]", event.statement, event.duration)
-
-
-def _log_without_parameters(event: StatementEvent) -> None:
-    if event.error is not None:
-        _logger.info("%s failed: %s", event.statement, type(event.error).__name__)
-    else:
-        _logger.info("%s [%.6f s]", event.statement, event.duration)
-
-
-def _with_rows(log: Callable[[StatementEvent], None]) -> Callable[[StatementEvent], None]:
-    def log_more(event: StatementEvent) -> None:
-        log(event)
-        if event.kind == "statement" and event.error is None and event.rowcount >= 0:
-            _logger.debug("%d rows", event.rowcount)
-
-    return log_more
-
-
-# by echo and hide_parameters
-_LISTENERS: dict[tuple[Echo, bool], Callable[[StatementEvent], None]] = {
-    (True, False): _log,
-    (True, True): _log_without_parameters,
-    ("debug", False): _with_rows(_log),
-    ("debug", True): _with_rows(_log_without_parameters),
-}

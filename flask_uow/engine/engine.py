@@ -50,11 +50,6 @@ _INSTEAD = {
     "events": "Listen to the engine's events with event.listen() in their place.",
     "pool_events": "Listen to the engine's events with event.listen() in their place.",
     "module": "The drivers are psycopg2 and sqlite3; creator= returns connections that are made in another way.",
-    "pool": "Pass the pool's class as poolclass.",
-    "pool_reset_on_return": "A connection that comes back is always rolled back; pool_clean says when it is rid of more.",
-    "pool_use_lifo": "The connection that came back last is lent first in any case.",
-    "pool_logging_name": "The loggers are flask_uow.engine and flask_uow.pool.",
-    "logging_name": "The loggers are flask_uow.engine and flask_uow.pool.",
     "strategy": "Leave it out.",
     "server_side_cursors": "Say it for a statement: execution_options(yield_per=1000).",
     "client_encoding": "Put it into the URL: ?client_encoding=utf8.",
@@ -85,6 +80,7 @@ class Engine:
     :ivar compiled_cache: compiled statements by their shape.
     :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
     :ivar options: the options of all that its connections execute; see :meth:`execution_options`.
+    :ivar logging_name: what comes behind the names of the loggers, ``flask_uow.engine.orders`` say; None for nothing.
     :ivar is_replica: True where it is a read replica of another engine: what is sent there must not write.
     :ivar where_is_table: tells of a table that is missing where it is to be found, None where that is not known; said by the same error.
     """
@@ -105,6 +101,7 @@ class Engine:
         self.how_to_create_tables = "metadata.create_all(engine)"
         self.where_is_table: Callable[[str], str | None] | None = None
         self.is_replica = False
+        self.logging_name: str | None = None
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         self.options: Mapping[str, Any] = {}
@@ -240,7 +237,7 @@ class Engine:
     def echo(self, echo: Echo) -> None:
         stop_echo(self.listeners.after_execute)
         if echo:
-            self.listeners.after_execute.append(start_echo(echo, self.hide_parameters))
+            self.listeners.after_execute.append(start_echo(echo, self.hide_parameters, self.logging_name))
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -402,6 +399,11 @@ def create_engine(
     execution_options: Mapping[str, Any] | None = None,
     echo_pool: Echo = False,
     query_cache_size: int = _COMPILED_STATEMENTS,
+    pool: Pool | None = None,
+    pool_reset_on_return: Any = "rollback",
+    pool_use_lifo: bool = True,
+    logging_name: str | None = None,
+    pool_logging_name: str | None = None,
     future: bool = True,
     **unknown: Any,
 ) -> Engine:
@@ -436,6 +438,11 @@ def create_engine(
     :param echo_pool: log the connections that are opened and closed to the logger ``flask_uow.pool`` at level INFO; ``"debug"``: those that are lent
         and come back too, at level DEBUG.
     :param query_cache_size: how many compiled statements are kept.
+    :param pool: a pool that was made of a function, ``QueuePool(creator)``: its function, its class and its numbers are those of the engine.
+    :param pool_reset_on_return: ``"rollback"``: a connection that comes back is always rolled back; ``pool_clean`` says when it is rid of more.
+    :param pool_use_lifo: not heeded: the connection that came back last is lent first in any case.
+    :param logging_name: the statements' logger is ``flask_uow.engine.`` and this name.
+    :param pool_logging_name: the connections' logger is ``flask_uow.pool.`` and this name.
     :param future: True; engines have no other ways.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 
@@ -478,14 +485,26 @@ def create_engine(
         raise ArgumentError(
             f"poolclass={poolclass!r}: expected QueuePool, NullPool or StaticPool of flask_uow. Pass one, or leave the default."
         )
+    if pool_reset_on_return not in ("rollback", True):
+        raise ArgumentError(
+            f"pool_reset_on_return={pool_reset_on_return!r}: a connection that comes back is always rolled back; pool_clean says when it is rid of"
+            " more. Leave it out."
+        )
     parsed = make_url(url)
+    numbers = {"size": pool_size, "max_overflow": max_overflow}
+    if pool is not None:
+        if pool.creator is None or creator is not None or poolclass is not None:
+            raise ArgumentError(
+                "pool= is a pool that was made of a function, QueuePool(creator), in place of creator= and poolclass=."
+            )
+        creator, poolclass = pool.creator, type(pool)
+        numbers = {name: given for name, given in pool.numbers.items() if name in numbers}
     dialect = _load_dialect(parsed)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)
     dialect.do_without(check_lacks(lacks))
     dialect.json_serializer, dialect.json_deserializer = json_serializer, json_deserializer
     dialect.creator = creator
-    numbers = {"size": pool_size, "max_overflow": max_overflow}
-    pool = (poolclass or QueuePool)(
+    made_pool = (poolclass or QueuePool)(
         _DialectConnector(dialect, sql_comments),
         **{name: number for name, number in numbers.items() if number is not None},
         timeout=pool_timeout,
@@ -493,14 +512,15 @@ def create_engine(
         recycle=pool_recycle,
         clean=pool_clean,
     )
-    engine = Engine(parsed, dialect, pool, level, hide_parameters)
+    engine = Engine(parsed, dialect, made_pool, level, hide_parameters)
+    engine.logging_name = logging_name
     engine.echo = echo
     if execution_options:
         engine.update_execution_options(**execution_options)
     if query_cache_size != _COMPILED_STATEMENTS:
         engine.compiled_cache = BoundedCache(query_cache_size)
     if echo_pool:
-        start_pool_echo(pool, echo_pool)
+        start_pool_echo(made_pool, echo_pool, pool_logging_name)
     return engine
 
 

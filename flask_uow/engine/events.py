@@ -69,6 +69,9 @@ class _EngineEvents(EventKind):
         return _own.setdefault(_pool_of(target), {}).setdefault(name, [])
 
     def changed(self, target: object, name: str) -> None:
+        if isinstance(target, Pool) and name in _OF_POOLS:
+            # that of no engine, perhaps
+            target.listen(name, _calls_of(target, name))
         for engine in list(engines):
             if isinstance(target, type) or _pool_of(target) is engine.pool:
                 take_listeners(engine, name)
@@ -153,14 +156,18 @@ def _pool_of(target: object) -> Pool:
     return target
 
 
+def _calls_of(pool: Pool, name: str) -> tuple[Callable[..., Any], ...]:
+    own = _own.get(pool, {})
+    return tuple(made.call for made in (*_all.get(name, ()), *own.get(name, ())))
+
+
 def take_listeners(engine: Engine, *names: str) -> None:
     """Have an engine call what listens to it and to all engines.
 
     :param names: the events; all when left out.
     """
-    own = _own.get(engine.pool, {})
-    for name in names or tuple({*_all, *own}):
-        calls = tuple(made.call for made in (*_all.get(name, ()), *own.get(name, ())))
+    for name in names or tuple({*_all, *_own.get(engine.pool, {})}):
+        calls = _calls_of(engine.pool, name)
         if name == "do_connect":
             engine.dialect.connect_listeners = calls
         elif name in _OF_POOLS:

@@ -86,6 +86,9 @@ class Pool:
             )
         if size == 0 and max_overflow == 0:
             raise ArgumentError("pool_size=0 with max_overflow=0 allows no connection at all. Raise one of them.")
+        # of a pool that was made without an engine
+        self.creator: Callable[[], Any] | None = getattr(connector, "creator", None)
+        self.numbers: dict[str, Any] = {}
         self._connector = connector
         self._size = size
         self._limit = math.inf if max_overflow < 0 else size + max_overflow

@@ -13,30 +13,16 @@ __all__ = ["start_pool_echo"]
 _logger = logging.getLogger("flask_uow.pool")
 
 
-def _opened(raw: object, record: object) -> None:
-    _logger.info("opened %r", raw)
-
-
-def _closed(raw: object, record: object) -> None:
-    _logger.info("closed %r", raw)
-
-
-def _lent(raw: object, record: object, proxy: object) -> None:
-    _logger.debug("lent %r", raw)
-
-
-def _came_back(raw: object, record: object) -> None:
-    _logger.debug("came back: %r", raw)
-
-
-def start_pool_echo(pool: Pool, echo: Echo) -> None:
+def start_pool_echo(pool: Pool, echo: Echo, name: str | None = None) -> None:
     """Have the connections of a pool written to the log.
 
     :param echo: ``"debug"`` for those that are lent and come back, too.
+    :param name: that of a logger below the usual one; None for that.
     """
-    let_through(_logger, logging.DEBUG if echo == "debug" else logging.INFO)
-    event.listen(pool, "connect", _opened)
-    event.listen(pool, "close", _closed)
+    logger = _logger if name is None else _logger.getChild(name)
+    let_through(logger, logging.DEBUG if echo == "debug" else logging.INFO)
+    event.listen(pool, "connect", lambda raw, record: logger.info("opened %r", raw))
+    event.listen(pool, "close", lambda raw, record: logger.info("closed %r", raw))
     if echo == "debug":
-        event.listen(pool, "checkout", _lent)
-        event.listen(pool, "checkin", _came_back)
+        event.listen(pool, "checkout", lambda raw, record, proxy: logger.debug("lent %r", raw))
+        event.listen(pool, "checkin", lambda raw, record: logger.debug("came back: %r", raw))

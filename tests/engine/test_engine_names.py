@@ -16,8 +16,13 @@ from flask_uow import (
     AssertionPool,
     Connection,
     Engine,
+    InvalidRequestError,
+    NullPool,
     ObjectKind,
+    QueuePool,
     ResourceClosedError,
+    StaticPool,
+    TimeoutError,
     create_engine,
     engine_from_config,
     event,
@@ -194,7 +199,7 @@ def test_options_of_all_executions(database_uri: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("option", ["paramstyle", "plugins", "pool_use_lifo", "insertmanyvalues_page_size", "module"])
+@pytest.mark.parametrize("option", ["paramstyle", "plugins", "insertmanyvalues_page_size", "module"])
 def test_options_that_are_not_needed(option: str) -> None:
     with pytest.raises(ArgumentError, match=f"no option '{option}'.*future[.] [A-Z].*[.]$"):
         create_engine("sqlite://", **{option: 1})
@@ -392,3 +397,78 @@ def test_types_and_views_that_are_kept(engine: Engine) -> None:
         connection.execute(text("CREATE MATERIALIZED VIEW kept AS SELECT 1 AS n"))
     assert inspector.get_materialized_view_names() == ["kept"]
     assert list(inspector.get_multi_columns(kind=ObjectKind.MATERIALIZED_VIEW)) == [(None, "kept")]
+
+
+@pytest.mark.parametrize("poolclass", [QueuePool, NullPool, StaticPool, AssertionPool])
+def test_a_pool_may_be_made_without_an_engine(poolclass: Any) -> None:
+    opened: list[Any] = []
+
+    def connect() -> sqlite3.Connection:
+        opened.append(sqlite3.connect(":memory:", check_same_thread=False))
+        return opened[-1]
+
+    pool = poolclass(connect, recycle=100, pre_ping=True, reset_on_return="rollback", use_lifo=True)
+    told: list[Any] = []
+    event.listen(pool, "checkout", lambda raw, record, proxy: told.append(raw))
+    lent = pool.connect()
+    cursor = lent.cursor()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchall() == [(1,)]
+    assert lent.dbapi_connection is opened[0] is told[0]
+    assert (lent.is_valid, lent.info) == (True, {})
+    lent.close()
+    lent.close()
+    assert not lent.is_valid
+    with pytest.raises(ResourceClosedError, match="given back"):
+        lent.cursor()
+    with pool.connect() as lent:
+        assert (lent.dbapi_connection is opened[0]) == (poolclass is not NullPool)
+        lent.invalidate()
+    assert pool.recreate().connect().cursor().execute("SELECT 2").fetchone() == (2,)
+    assert pool.checked_out() == 0
+    pool.dispose()
+
+
+def test_a_pool_of_a_function_has_limits_and_may_be_that_of_an_engine() -> None:
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(":memory:", check_same_thread=False)
+
+    pool = QueuePool(connect, pool_size=1, max_overflow=0, timeout=0.01)
+    first = pool.connect()
+    with pytest.raises(TimeoutError):
+        pool.connect()
+    first.detach()
+    second = pool.connect()
+    assert first.dbapi_connection is not second.dbapi_connection
+    first.close()
+    second.close()
+    with pytest.raises(ArgumentError, match="keeps 1 connections"):
+        StaticPool(connect, pool_size=3)
+    engine = create_engine("sqlite://", pool=pool)
+    assert (type(engine.pool), engine.pool.size(), engine.pool.timeout()) == (QueuePool, 1, 30.0)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    with pytest.raises(InvalidRequestError, match="raw_connection"):
+        engine.pool.connect()  # type: ignore[attr-defined]
+    engine.dispose()
+    with pytest.raises(ArgumentError, match="in place of creator"):
+        create_engine("sqlite://", pool=pool, creator=connect)
+    for given in (None, "commit"):
+        with pytest.raises(ArgumentError, match="always rolled back"):
+            create_engine("sqlite://", pool_reset_on_return=given)
+    create_engine("sqlite://", pool_reset_on_return="rollback", pool_use_lifo=False)
+
+
+def test_engines_may_have_loggers_of_their_own(database_uri: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "flask_uow"):
+        engine = create_engine(database_uri, echo=True, echo_pool=True, logging_name="orders", pool_logging_name="p")
+        assert engine.logging_name == "orders"
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        assert {record.name for record in caplog.records} == {"flask_uow.engine.orders", "flask_uow.pool.p"}
+        engine.echo = False
+        caplog.clear()
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        assert not caplog.records
+        engine.dispose()
