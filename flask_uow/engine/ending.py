@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Self
 
 from flask_uow.engine.gate import FAILED, LOST, PREPARED, READING, BlockOver
 from flask_uow.engine.sending import SendingConnection
-from flask_uow.exc import DBAPIError
+from flask_uow.exc import DBAPIError, InvalidRequestError
 
 if TYPE_CHECKING:
     from flask_uow.engine.transaction import NestedTransaction, Transaction
 
 __all__ = ["EndingConnection"]
+
+_PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared, gid"
 
 
 class EndingConnection(SendingConnection):
@@ -91,6 +93,44 @@ class EndingConnection(SendingConnection):
         self._has_begun = False
         if self.listeners.after_execute:
             self._notify("COMMIT", time.perf_counter() - start, "transaction")
+
+    def recover_twophase(self) -> list[str]:
+        """Return the identifiers of the transactions of this database that are prepared, and wait for their end; the oldest first.
+
+        :raises InvalidRequestError: where the database has no PREPARE TRANSACTION.
+        """
+        self._require_two_phase("recover_twophase()")
+        return [str(xid) for (xid,) in self.look_up(_PREPARED)]
+
+    def commit_prepared(self, xid: str, recover: bool = False) -> None:
+        """Commit a transaction that was prepared, over whichever connection.
+
+        :param xid: its identifier.
+        :param recover: not heeded.
+        :raises InvalidRequestError: where this connection is in a transaction that has written.
+        :raises ProgrammingError: when there is none of that name.
+        """
+        self._finish_alone(xid, commit=True)
+
+    def rollback_prepared(self, xid: str, recover: bool = False) -> None:
+        """Roll back a transaction that was prepared; parameters and errors as for :meth:`commit_prepared`."""
+        self._finish_alone(xid, commit=False)
+
+    def _finish_alone(self, xid: str, commit: bool) -> None:
+        self._require_two_phase("commit_prepared()" if commit else "rollback_prepared()")
+        if self._stack:
+            self._end_unwritten()
+        self.finish_prepared(xid, commit)
+
+    def _require_two_phase(self, called: str) -> None:
+        self.dialect.require("two_phase", f"{called} needs PREPARE TRANSACTION")
+        if not self.dialect.supports_two_phase:
+            raise InvalidRequestError(
+                f"{self.dialect.name} has no two-phase commit (PREPARE TRANSACTION), and nothing to finish."
+            )
+
+    def _end_unwritten(self) -> None:
+        raise NotImplementedError
 
     def end_savepoints(self) -> None:
         """Make what was done in savepoints part of the transaction, which is to be prepared.

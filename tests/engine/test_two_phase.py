@@ -182,3 +182,26 @@ def test_a_server_that_allows_no_prepared_transactions_gets_an_error_that_names_
             assert not transaction.is_active
             assert connection.scalar("SELECT to_regclass('t')") is None
         engine.dispose()
+
+
+def test_prepared_transactions_are_finished_over_another_connection(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for xid in ("it's one", "two"):
+            transaction = connection.begin_twophase(xid)
+            connection.execute("INSERT INTO t VALUES (1)")
+            transaction.prepare()
+            transaction.leave()
+    with engine.connect() as connection:
+        assert connection.recover_twophase() == ["it's one", "two"]
+        connection.commit_prepared("it's one")
+        assert connection.scalar("SELECT count(*) FROM t") == 1
+        connection.rollback_prepared("two", recover=True)
+        assert connection.recover_twophase() == []
+        with pytest.raises(ProgrammingError):
+            connection.commit_prepared("two")
+        connection.execute("INSERT INTO t VALUES (2)")
+        with pytest.raises(InvalidRequestError, match="something was written since"):
+            connection.commit_prepared("two")
+    sqlite = create_engine("sqlite://")
+    with sqlite.connect() as connection, pytest.raises(InvalidRequestError, match="nothing to finish"):
+        connection.recover_twophase()
