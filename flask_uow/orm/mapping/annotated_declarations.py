@@ -81,6 +81,7 @@ def complete_relationship(
     if annotation is not None:
         if annotation.strategy is not None:
             prop.choose_strategy(annotation.strategy)
+        annotation = annotation if annotation.member is None else annotation.member
         if prop.argument is None and get_origin(annotation.type) in (Union, types.UnionType):
             raise ArgumentError(
                 f"relationship {owner} is annotated as a union of several classes, and leads to one. Use Optional[...] for None."

@@ -14,7 +14,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_args, get_origin, overload
 
@@ -25,8 +25,6 @@ from flask_uow.orm.mapping.view_attributes import ViewColumn, ViewRelationship
 from flask_uow.orm.strategies import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
     from flask_uow.orm.mapping.dynamic import AppenderQuery, WriteOnlyCollection
     from flask_uow.sql.column_operators import ColumnOperators
@@ -49,8 +47,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-# what `type Name = ...` makes, from Python 3.12 on
-_ALIAS: Any = getattr(typing, "TypeAliasType", None)
+# what `type Name = ...` makes, from Python 3.12 on; typing_extensions has the class for others
+_ALIAS = "TypeAliasType"
 
 if TYPE_CHECKING:
     # in the body of its class an attribute may be used in expressions
@@ -171,6 +169,10 @@ _FORMS: dict[Any, Strategy | None] = {
 _FORM_NAMES = {form.__name__: form for form in _FORMS}
 
 
+# what a container stands for that says less of itself
+_COLLECTIONS: tuple[tuple[type, type], ...] = ((list, list), (set, set), (dict, dict))
+
+
 @dataclass(frozen=True, slots=True)
 class MappedAnnotation:
     """The content of ``Mapped[...]``.
@@ -183,6 +185,7 @@ class MappedAnnotation:
     :ivar whole: the type as it stands, without ``Optional``: ``list[str]``, say.
     :ivar aliases: what stood for the type, the outermost first: ``Annotated[...]``, an alias of ``type X = ...``, a ``NewType``.
     :ivar extras: what ``Annotated`` says beside the type.
+    :ivar member: what is said of the members of another container, ``Sequence["Post"]`` say, which may be a collection; None for any other type.
     :ivar strategy: how ``DynamicMapped`` and ``WriteOnlyMapped`` have a relationship loaded; None for ``Mapped``.
     """
 
@@ -195,6 +198,7 @@ class MappedAnnotation:
     aliases: tuple[Any, ...] = ()
     extras: tuple[Any, ...] = ()
     strategy: Strategy | None = None
+    member: MappedAnnotation | None = None
 
     @property
     def shown(self) -> str:
@@ -331,6 +335,9 @@ class _Reader:
             read = _annotation(self._unwrap(arguments[-1]), optional, origin, inner)
         else:
             read = _annotation(inner, optional, None, inner)
+            if arguments and isinstance(origin, type) and issubclass(origin, Iterable):
+                collection = next((known for kind, known in _COLLECTIONS if issubclass(kind, origin)), origin)
+                read = replace(read, member=_annotation(self._unwrap(arguments[-1]), optional, collection, inner))
         return replace(read, aliases=tuple(aliases), extras=tuple(extras)) if aliases else read
 
     def _bare(self, inner: Any, aliases: list[Any], extras: list[Any]) -> Any:
@@ -340,7 +347,7 @@ class _Reader:
             if get_origin(inner) is typing.Annotated:
                 behind, *said = get_args(inner)
                 extras.extend(said)
-            elif _ALIAS is not None and isinstance(inner, _ALIAS):
+            elif type(inner).__name__ == _ALIAS:
                 behind = inner.__value__
             elif isinstance(inner, typing.NewType):
                 behind = inner.__supertype__

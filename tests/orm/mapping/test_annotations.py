@@ -20,9 +20,13 @@ from flask_uow import (
     Engine,
     Enum,
     ForeignKey,
+    Integer,
+    KeyFuncDict,  # noqa: F401 - what an annotation below names
     Mapped,
     Session,
     String,
+    attribute_keyed_dict,
+    declarative_base,
     mapped_column,
     relationship,
     select,
@@ -304,3 +308,31 @@ def test_a_union_says_nothing_of_where_a_relationship_leads() -> None:
             __tablename__ = "shirt"
             id: Mapped[int] = mapped_column(primary_key=True)
             made_of: Mapped[Union[Wool, Silk]] = relationship()  # type: ignore[name-defined]  # noqa: F821, UP007
+
+
+_CONTAINERS = [
+    ("Sequence['Leaf']", None, list), ("Sequence['Leaf']", list, list), ("MutableSequence['Leaf']", None, list),
+    ("Collection['Leaf']", None, list), ("AbstractSet['Leaf']", None, set), ("MutableSet['Leaf']", set, set),
+    ("Optional[Sequence['Leaf']]", None, list), ("Mapping[str, 'Leaf']", attribute_keyed_dict("name"), dict),
+    ("KeyFuncDict[str, 'Leaf']", attribute_keyed_dict("name"), dict),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("annotation", "collection_class", "expected"), _CONTAINERS)
+def test_a_collection_may_be_annotated_by_what_it_is_used_as(
+    annotation: str, collection_class: Any, expected: type
+) -> None:
+    base: Any = declarative_base()
+    given = {
+        "__module__": __name__, "__tablename__": "tree", "id": mapped_column(Integer, primary_key=True),
+        "__annotations__": {"leaves": f"Mapped[{annotation}]"}, "leaves": relationship(collection_class=collection_class),
+    }  # fmt: skip
+    tree: Any = type("Tree", (base,), given)
+    leaf: Any = type(
+        "Leaf", (base,),
+        {"__tablename__": "leaf", "id": mapped_column(Integer, primary_key=True), "name": mapped_column(String),
+         "tree_id": mapped_column(ForeignKey("tree.id"))},
+    )  # fmt: skip
+    base.registry.configure()
+    assert tree.leaves.property.mapper.class_ is leaf
+    assert isinstance(tree().leaves, expected)
