@@ -15,6 +15,7 @@ from flask_uow.sql import (
     CheckConstraint,
     Column,
     Enum,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -124,6 +125,14 @@ def test_aggregates_case_cast_and_functions(connection: Connection, schema: Sche
     assert connection.scalar(select(func.upper(c.name)).where(c.id == 2)) == "BOB"
     assert connection.scalar(select(func.coalesce(c.boss, 0)).where(c.id == 1)) == 0
     assert connection.scalar(select(literal("a%b"))) == "a%b"
+
+
+def test_means_and_floats_are_rounded_to_digits(connection: Connection, schema: Schema) -> None:
+    c = schema.person.c
+    assert connection.scalar(select(func.round(func.avg(c.age), 1))) == 33.3
+    assert connection.scalar(select(func.round(func.avg(c.age) / 3, 2))) == 11.11
+    assert connection.scalar(select(func.round(cast(literal(2.349), Float), 1) + 1)) == 3.3
+    assert connection.scalar(select(func.round(cast(literal(2.6), Float)))) == 3.0
 
 
 def test_joins_aliases_subqueries_and_ctes(connection: Connection, schema: Schema) -> None:

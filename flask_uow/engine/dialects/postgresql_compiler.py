@@ -342,6 +342,11 @@ class PostgreSQLCompiler(StatementCompiler):
         return f"CAST(EXTRACT({node.field} FROM {element}) AS {self.dialect.cast_name(node.type)})"
 
     def visit_function(self, node: FunctionElement) -> str:
+        given = node.arguments
+        if node.function_name.lower() == "round" and len(given) == 2 and isinstance(given[0].type.storage, Float):
+            # the server rounds numeric alone to a number of digits
+            number, digits = map(self.process, given)
+            return f"CAST(round(CAST({number} AS NUMERIC), {digits}) AS DOUBLE PRECISION)"
         return self._cast_aggregate(node, super().visit_function(node))
 
     def visit_over(self, node: Over) -> str:
