@@ -55,7 +55,8 @@ class Connection(EndingConnection):
     :ivar begins_implicitly: False where each statement outside ``begin()`` commits by itself.
     """
 
-    __slots__ = ("_options", "_savepoints", "begins_implicitly")
+    # listeners leave notes on it under names of their own
+    __slots__ = ("__dict__", "_options", "_savepoints", "begins_implicitly")
 
     def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
         super().__init__(engine)

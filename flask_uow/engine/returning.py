@@ -117,7 +117,7 @@ def _in_order(connection: Connection, statement: Insert, compiled: Compiled, set
         return None
     wanted = [tuple(given[name] for name in names) for given in sets]
     if not all(
-        isinstance(value, column.type.python_type)
+        isinstance(value, column.type.value_class)
         for values in wanted
         for column, value in zip(key, values, strict=True)
     ):

@@ -80,7 +80,7 @@ def coerce_compared(value: object, left: ColumnElement[Any]) -> ColumnElement[An
         return coerce_value(value, NULLTYPE)
     type_ = left.type
     # nearly every comparison: there is nothing to convert
-    if type(value) is type_.python_type and type_.compares_all_of_its_class:
+    if type(value) is type_.value_class and type_.compares_all_of_its_class:
         return BindParameter(value, type_.coerce_compared(value))
     if hasattr(value, "__uow_entity__"):
         refuse_mapped(value, type_)

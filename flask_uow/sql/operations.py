@@ -73,7 +73,7 @@ def binary(
 
 def _adds_text(element: ColumnElement[Any], other: object) -> bool:
     # text is added by ||
-    if isinstance(element.type.python_type, type) and issubclass(element.type.python_type, str):
+    if isinstance(element.type.value_class, type) and issubclass(element.type.value_class, str):
         return True
     return isinstance(other, str) and element.type is NULLTYPE
 

@@ -61,7 +61,7 @@ class _Key:
             )
         self.name: str = names[0]
         self.column: Column[Any] = column
-        self.type: type = column.type.python_type
+        self.type: type = column.type.value_class
         if self.type not in _READERS and self.type not in _PLAIN:
             raise ArgumentError(
                 f"keyset= cannot use {self.name}: values of {self.type.__name__} cannot travel in a URL."

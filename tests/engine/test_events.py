@@ -620,3 +620,17 @@ def test_two_phases_are_told_of(postgresql_uri: str) -> None:
         ("rollback_twophase", "x2", False),
     ]
     engine.dispose()
+
+
+def test_listeners_may_leave_notes_on_a_connection(engine: Engine) -> None:
+    @event.listens_for(engine, "before_cursor_execute")
+    def count(conn: Any, *_: Any) -> None:
+        conn.sent = getattr(conn, "sent", 0) + 1
+
+    with engine.connect() as connection:
+        connection.scalar(select(1))
+        connection.scalar(select(2))
+        assert connection.sent == 2  # type: ignore[attr-defined]
+    with engine.connect() as connection:
+        assert not hasattr(connection, "sent")
+    event.remove(engine, "before_cursor_execute", count)

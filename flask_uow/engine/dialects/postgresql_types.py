@@ -238,7 +238,7 @@ def _bind_numeric(type_: Numeric) -> Processor:
 
 
 def _bind_zoned(type_: DateTime | Time) -> Processor:
-    cls = type_.python_type
+    cls = type_.value_class
     timezone = type_.timezone
 
     def bind(value: Any) -> Any:

@@ -269,16 +269,16 @@ class Evaluator:
         if isinstance(node, BindParameter):
             value = self._params.get(str(node.key), node.value)
             # of a subclass the database keeps the plain value, and that is what would be loaded
-            if value is not None and type(value) is not type_.python_type:
+            if value is not None and type(value) is not type_.value_class:
                 raise NotEvaluable(f"{value!r}")
-        elif not isinstance(node, Null) and type_.python_type is not int:
+        elif not isinstance(node, Null) and type_.value_class is not int:
             raise NotEvaluable(f"{node}")
         return self.function(node)
 
 
 def _is_text(node: ColumnElement[Any]) -> bool:
-    python_type = node.type.python_type
-    return isinstance(python_type, type) and issubclass(python_type, str)
+    value_class = node.type.value_class
+    return isinstance(value_class, type) and issubclass(value_class, str)
 
 
 def _applied(compare: Callable[[Any, Any], Any], left: object, right: object) -> Any:

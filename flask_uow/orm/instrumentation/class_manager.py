@@ -166,7 +166,7 @@ def _assignment_check(type_: TypeEngine[Any], listeners: Listeners | None, name:
     convert = type_.convert if type_.checks_on_assignment else None
     if listeners is None and convert is None:
         return None
-    plain = type_.python_type
+    plain = type_.value_class
     takes_all = type_.takes_all_of_its_class
     takes_naive = not getattr(type_, "timezone", True)
 

@@ -191,7 +191,9 @@ def instrumented_type(class_: type, what: str) -> type:
         namespace.setdefault(appender, _wrapped(getattr(class_, appender), "adds", 1))
     if methods is _ObjectMethods or "remover" in roles:
         namespace.setdefault(remover, _wrapped(getattr(class_, remover), "removes", 1))
-    return type(class_.__name__, (methods, class_), namespace)
+    # a subclass of InstrumentedList or InstrumentedSet has the methods from there, and overrides them knowingly
+    bases = (class_,) if issubclass(class_, methods) else (methods, class_)
+    return type(class_.__name__, bases, namespace)
 
 
 def _roles_of(class_: type) -> dict[str, str]:

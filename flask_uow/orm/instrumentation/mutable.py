@@ -93,7 +93,7 @@ class MutableType(TypeDecorator):
         self.impl = impl
         super().__init__()
         self.mutable_class = mutable_class
-        self.python_type = mutable_class
+        self.value_class = mutable_class
 
     def convert(self, value: object) -> Any:
         """Return the value as one of the class."""

@@ -162,7 +162,7 @@ def key_of(mapper: Mapper, ident: Any) -> tuple[Any, ...]:
     if not is_right:
         raise UnfitArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
     if kinds is None:
-        kinds = mapper.memo["kinds of key"] = tuple(mapper.column_attrs[name].column.type.python_type for name in names)
+        kinds = mapper.memo["kinds of key"] = tuple(mapper.column_attrs[name].column.type.value_class for name in names)
     if tuple(map(type, key)) == kinds:
         return key
     return tuple([_key_value(mapper, name, value) for name, value in zip(names, key, strict=True)])
@@ -183,7 +183,7 @@ def _composite_of_key(mapper: Mapper, ident: object) -> CompositeProperty | None
 def _key_value(mapper: Mapper, name: str, value: object) -> Any:
     """Return a part of a key as the identity map has it: 12 for the text "12"."""
     type_ = mapper.column_attrs[name].column.type
-    if value is None or type(value) is type_.python_type:
+    if value is None or type(value) is type_.value_class:
         return value
     try:
         if isinstance(type_, Integer) and isinstance(value, (float, Decimal)) and value % 1 == 0:

@@ -28,7 +28,7 @@ class ARRAY(TypeEngine[Any]):
     """
 
     name = "array"
-    python_type: Any = list
+    value_class: Any = list
 
     def __init__(
         self, item_type: object, dimensions: int | None = None, as_tuple: bool = False, mutable: bool = False
@@ -42,7 +42,7 @@ class ARRAY(TypeEngine[Any]):
         self.as_tuple = as_tuple
         self.mutable = mutable
         if as_tuple:
-            self.python_type = tuple
+            self.value_class = tuple
         self.cache_key = (type(self), self.item_type.cache_key, dimensions, as_tuple, mutable)
 
     def in_schema(self, schema: str | None) -> ARRAY:

@@ -31,9 +31,9 @@ class TypeEngine(Generic[T]):
     """The base of all column types. Immutable: every parameter is given at construction.
 
     :ivar name: the name under which a dialect finds its conversion.
-    :ivar python_type: the Python type of loaded values.
+    :ivar value_class: the Python type of loaded values, as the library goes by it; of a TypeDecorator, that of its ``impl``.
     :ivar checks_on_assignment: True where the orm checks a value when it is assigned; else it is checked when bound.
-    :ivar takes_all_of_its_class: True where every value of exactly :attr:`python_type` fits, so that nothing else needs a look.
+    :ivar takes_all_of_its_class: True where every value of exactly :attr:`value_class` fits, so that nothing else needs a look.
     :ivar compares_all_of_its_class: True where each of them can be compared with a column of the type.
     :ivar native: what the database calls the type, where that is another name: that of a domain, say.
     :ivar variants: the types that take its place on single databases, by the dialects' names; see :meth:`with_variant`.
@@ -41,7 +41,7 @@ class TypeEngine(Generic[T]):
     """
 
     name: str = "null"
-    python_type: Any = object
+    value_class: Any = object
     checks_on_assignment: ClassVar[bool] = False
     takes_all_of_its_class: bool = False
     compares_all_of_its_class: bool = False
@@ -84,8 +84,13 @@ class TypeEngine(Generic[T]):
     def __init__(self) -> None:
         self.cache_key: tuple[Any, ...] = (type(self),)
 
+    @property
+    def python_type(self) -> Any:
+        """The Python type of loaded values. A type of an application may say another one, which is for its own use."""
+        return self.value_class
+
     def convert(self, value: Any) -> Any:
-        """Return the value that a column of this type stores for ``value``: one of :attr:`python_type`; None stays None.
+        """Return the value that a column of this type stores for ``value``: one of :attr:`value_class`; None stays None.
 
         :raises DataError: for a value of the wrong kind, out of range, or that would lose something; ``orig`` is a TypeError or a ValueError.
         """

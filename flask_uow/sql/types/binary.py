@@ -23,7 +23,7 @@ class LargeBinary(TypeEngine[bytes]):
     """
 
     name = "large_binary"
-    python_type = bytes
+    value_class = bytes
     compares_all_of_its_class = True
     _compared = (bytes, bytearray, memoryview)
 
@@ -66,7 +66,7 @@ class Uuid(TypeEngine[Any]):
     """
 
     name = "uuid"
-    python_type: Any = uuid.UUID
+    value_class: Any = uuid.UUID
     checks_on_assignment = True
     takes_all_of_its_class = True
     compares_all_of_its_class = True
@@ -77,7 +77,7 @@ class Uuid(TypeEngine[Any]):
         if not native_uuid:
             self.name = "uuid_digits"
         if not as_uuid:
-            self.python_type = str
+            self.value_class = str
             self.takes_all_of_its_class = self.compares_all_of_its_class = False
         self.cache_key = (type(self), as_uuid, native_uuid)
 

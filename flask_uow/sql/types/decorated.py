@@ -122,7 +122,7 @@ class TypeDecorator(_UserType):
         elif arguments or options:
             raise ArgumentError(f"{type(self).__name__} takes no arguments, since its impl is {impl!r} already.")
         self.impl = to_instance(impl)
-        self.python_type = self.impl.python_type
+        self.value_class = self.impl.value_class
 
     @property
     def _inner(self) -> TypeEngine[Any]:
@@ -236,7 +236,7 @@ class PickleType(TypeDecorator):
             self.pickler = pickler
         self.mutable = mutable
         self.comparator = comparator
-        self.python_type = object
+        self.value_class = object
 
     def process_bind_param(self, value: Any, dialect: SQLDialect) -> Any:
         if value is None:

@@ -68,11 +68,11 @@ class Enum(TypeEngine[Any], NamedType):
         self.of_values: Callable[..., Enum] | None = None
         if len(values) == 1 and isinstance(first, type) and issubclass(first, enum.Enum):
             self.enum_class = first
-            self.python_type = first
+            self.value_class = first
             self.compares_all_of_its_class = True
             self.names: tuple[str, ...] = tuple(first.__members__)
         else:
-            self.python_type = str
+            self.value_class = str
             self.names = tuple(cast("tuple[str, ...]", values))
         # the text of each member, and the member of each text
         self.texts: dict[Any, str] = {}

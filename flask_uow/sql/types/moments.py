@@ -19,7 +19,7 @@ class Date(TypeEngine[dt.date]):
     """A date; a datetime is refused, since its time would be lost."""
 
     name = "date"
-    python_type = dt.date
+    value_class = dt.date
     _compared = (dt.date,)
     _widened = (dt.datetime,)
     checks_on_assignment = True
@@ -55,7 +55,7 @@ class _Zoned(TypeEngine[T]):
         return {"timezone": self.timezone or None, "precision": self.precision}
 
     def _convert(self, value: Any) -> Any:
-        cls = self.python_type
+        cls = self.value_class
         if cls is dt.datetime and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             if self.timezone:
                 cure = "Say which midnight is meant: datetime.combine(value, time(), UTC)."
@@ -85,7 +85,7 @@ class Time(_Zoned[dt.time]):
     """A time of day, with a zone or without one."""
 
     name = "time"
-    python_type = dt.time
+    value_class = dt.time
     _compared = (dt.time,)
 
 
@@ -93,7 +93,7 @@ class DateTime(_Zoned[dt.datetime]):
     """A moment with a zone (loaded in UTC), or a date and time without one."""
 
     name = "datetime"
-    python_type = dt.datetime
+    value_class = dt.datetime
     _compared = (dt.datetime,)
 
     def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
@@ -114,7 +114,7 @@ class Interval(TypeEngine[dt.timedelta]):
     """
 
     name = "interval"
-    python_type = dt.timedelta
+    value_class = dt.timedelta
     _compared = (dt.timedelta,)
     checks_on_assignment = True
     takes_all_of_its_class = True

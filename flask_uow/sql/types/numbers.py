@@ -21,7 +21,7 @@ class Integer(TypeEngine[int]):
     """An integer of 32 bits."""
 
     name = "integer"
-    python_type = int
+    value_class = int
     compares_all_of_its_class = True
     minimum: ClassVar[int] = -(2**31)
     maximum: ClassVar[int] = 2**31 - 1
@@ -83,7 +83,7 @@ class Boolean(TypeEngine[bool]):
     """
 
     name = "boolean"
-    python_type = bool
+    value_class = bool
     compares_all_of_its_class = True
     _compared = (bool,)
 
@@ -113,7 +113,7 @@ class Float(TypeEngine[float]):
     """
 
     name = "float"
-    python_type: Any = float
+    value_class: Any = float
     compares_all_of_its_class = True
     _compared = (float, int)
     _widened = (int, float, decimal.Decimal)
@@ -129,7 +129,7 @@ class Float(TypeEngine[float]):
         self.asdecimal = asdecimal
         self.decimal_return_scale = decimal_return_scale
         if asdecimal:
-            self.python_type = decimal.Decimal
+            self.value_class = decimal.Decimal
         self.cache_key = (type(self), precision, asdecimal, decimal_return_scale)
 
     def _arguments(self) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class Numeric(TypeEngine[decimal.Decimal]):
     """
 
     name = "numeric"
-    python_type: Any = decimal.Decimal
+    value_class: Any = decimal.Decimal
     checks_on_assignment = True
 
     def __init__(self, precision: int | None = None, scale: int | None = None, asdecimal: bool = True) -> None:
@@ -192,7 +192,7 @@ class Numeric(TypeEngine[decimal.Decimal]):
         self.scale = scale
         self.asdecimal = asdecimal
         if not asdecimal:
-            self.python_type = float
+            self.value_class = float
         self.cache_key = (type(self), precision, scale, asdecimal)
         digits = scale if scale is not None or precision is None else 0
         self._step = None if digits is None else decimal.Decimal(1).scaleb(-digits)

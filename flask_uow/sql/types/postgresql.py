@@ -19,7 +19,7 @@ class PostgreSQLText(TypeEngine[str]):
     """The base of types whose values travel as text that the server reads."""
 
     name = "postgresql_text"
-    python_type = str
+    value_class = str
     # what is taken for its text beside str
     _written: ClassVar[tuple[type[Any], ...]] = ()
 
@@ -141,7 +141,7 @@ class HSTORE(TypeEngine[dict[str, Any]]):
 
     name = "hstore"
     native = "hstore"
-    python_type = dict
+    value_class = dict
 
     def __init__(self, mutable: bool = False) -> None:
         self.mutable = mutable

@@ -210,7 +210,7 @@ class RangeType(TypeEngine[Range[Any]]):
     """
 
     name = "range"
-    python_type = Range
+    value_class = Range
     checks_on_assignment = True
     subtype: ClassVar[TypeEngine[Any]]
 

@@ -21,7 +21,7 @@ class String(TypeEngine[str]):
     """
 
     name = "string"
-    python_type = str
+    value_class = str
     compares_all_of_its_class = True
 
     def __init__(self, length: int | None = None, collation: str | None = None) -> None:

@@ -12,6 +12,8 @@ from flask_uow import (
     ArgumentError,
     Engine,
     ForeignKey,
+    InstrumentedList,
+    InstrumentedSet,
     InvalidRequestError,
     Mapped,
     MappedCollection,
@@ -326,3 +328,62 @@ def test_a_list_of_related_objects_cannot_be_multiplied() -> None:
     owner = Owner(sorted=[Piece(name="a")])
     with pytest.raises(InvalidRequestError, match="cannot be multiplied"):
         owner.sorted *= 2
+
+
+class Counted(InstrumentedList):
+    """A list that counts what is put in by ``append()``, and goes on to what its base does."""
+
+    appended = 0
+
+    def append(self, item: Any) -> None:
+        self.appended += 1
+        super().append(item)
+
+    def names(self) -> list[str]:
+        return [item.name for item in self]
+
+
+class Named(InstrumentedSet):
+    def names(self) -> list[str]:
+        return sorted(item.name for item in self)
+
+
+@pytest.mark.parametrize("kind", [Counted, Named])
+def test_collection_classes_may_derive_from_the_instrumented_ones(engine: Engine, kind: Any) -> None:
+    base = declarative_base()
+
+    class Box(base):
+        __tablename__ = "box"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        toys = relationship("Toy", back_populates="box", collection_class=kind, cascade="all, delete-orphan")
+
+    class Toy(base):
+        __tablename__ = "toy"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+        box_id: Mapped[int] = mapped_column(ForeignKey("box.id"))
+        box = relationship(Box, back_populates="toys")
+
+    base.metadata.create_all(engine)
+    put = "append" if kind is Counted else "add"
+    with Session(engine) as session:
+        box = Box()
+        ball, bear = Toy(name="ball"), Toy(name="bear")
+        getattr(box.toys, put)(ball)
+        Toy(name="top", box=box)
+        getattr(box.toys, put)(bear)
+        assert isinstance(box.toys, kind)
+        assert bear.box is box
+        session.add(box)
+        session.commit()
+        assert sorted(box.toys.names()) == ["ball", "bear", "top"]
+        box.toys.remove(bear)
+        session.commit()
+        assert sorted(box.toys.names()) == ["ball", "top"]
+        assert session.query(Toy).count() == 2
+        box.toys = kind([Toy(name="kite")])
+        session.commit()
+        assert (box.toys.names(), session.query(Toy).count()) == (["kite"], 1)
+        if kind is Counted:
+            box.toys.append(Toy(name="drum"))
+            assert box.toys.appended == 1

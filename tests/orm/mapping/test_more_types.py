@@ -47,6 +47,7 @@ from flask_uow import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UserDefinedType,
     Uuid,
     case,
@@ -558,3 +559,65 @@ def test_numbers_of_double_precision_and_texts_of_any_length(engine: Engine) -> 
         assert session.scalar(select(Item.value + Numeric().convert(1))) == 1.1
         assert session.scalar(select(Item.value / 2)) == 0.05
     assert repr(DateTime().with_variant(Text, "sqlite")) == "DateTime()"
+
+
+class Shade(str):
+    __slots__ = ()
+
+
+class Shaded(TypeDecorator):
+    """Says another Python type than that of what it is made of."""
+
+    impl = String
+    cache_ok = True
+
+    @property
+    def python_type(self) -> Any:
+        return Shade
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return Shade(value) if value is not None else None
+
+
+class Weighed(TypeDecorator):
+    impl = Integer
+    cache_ok = True
+    python_type = Decimal
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        return int(value * 1000) if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return Decimal(value) / 1000 if value is not None else None
+
+
+class Unsaid(TypeDecorator):
+    impl = String
+    cache_ok = True
+
+    @property
+    def python_type(self) -> Any:
+        raise NotImplementedError
+
+
+def test_a_type_may_say_which_python_type_its_values_have(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Paint(Base):
+        __tablename__ = "paint"
+        id: Mapped[Any] = mapped_column(Unsaid(9), primary_key=True)
+        shade: Mapped[Any] = mapped_column(Shaded(20))
+        weight: Mapped[Any] = mapped_column(Weighed)
+
+    Base.metadata.create_all(engine)
+    assert (Shaded().python_type, Weighed().python_type) == (Shade, Decimal)
+    with Session(engine) as session:
+        session.add(Paint(id="p", shade="red", weight=Decimal("1.5")))
+        session.commit()
+        paint = session.get_one(Paint, "p")
+        assert (type(paint.shade), paint.weight) == (Shade, Decimal("1.5"))
+        assert session.scalar(select(Paint.shade + " light")) == "red light"
+        assert session.scalars(select(Paint).where(Paint.shade == Shade("red"), Paint.id == "p")).one() is paint
+        session.execute(update(Paint).where(Paint.weight == Decimal("1.5")).values(shade="blue", weight=Decimal(2)))
+        assert (paint.shade, paint.weight) == ("blue", Decimal(2))
