@@ -129,12 +129,17 @@ class DeclaredClass:
     @classmethod
     def prepare_base(cls) -> None:
         """Give a new base what it lacks: a MetaData and a registry."""
-        if "registry" not in vars(cls):
-            # not inherited ones: each base is a family of its own
-            own = vars(cls).get("metadata")
+        # a mixin may say them; not inherited from another base, since each is a family of its own
+        said = {}
+        for base in reversed(cls.__mro__):
+            if base is cls or not issubclass(base, DeclaredClass):
+                said.update({name: vars(base)[name] for name in ("registry", "metadata") if name in vars(base)})
+        if "registry" in said:
+            cls.registry = said["registry"]
+        else:
+            own = said.get("metadata")
             cls.registry = cls.registry_class(metadata=own if own is not None else MetaData())
-        if "metadata" not in vars(cls):
-            cls.metadata = cls.registry.metadata
+        cls.metadata = said.get("metadata", cls.registry.metadata)
 
     @classmethod
     def before_mapping(cls) -> None:

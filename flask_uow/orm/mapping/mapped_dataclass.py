@@ -81,7 +81,8 @@ class MappedAsDataclass:
             **{name: value for name, value in given.items() if value is not None},
         }
         is_machinery = issubclass(cls, DeclaredClass) and is_base(cls)
-        if not is_machinery:
+        # a base may have fields of its own, which its classes have then
+        if not is_machinery or any(not name.startswith("__") for name in annotations_of(cls)):
             make_mapped_dataclass(cls, cls.__dataclass_arguments__)
         super().__init_subclass__(**kwargs)
 

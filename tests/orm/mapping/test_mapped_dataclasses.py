@@ -206,3 +206,25 @@ def test_a_registry_maps_plain_classes(engine: Engine) -> None:
         @reg.mapped
         class Nothing:
             id: Mapped[int] = mapped_column(primary_key=True)
+
+
+def test_a_base_may_have_fields_of_its_own(engine: Engine) -> None:
+    class Base(MappedAsDataclass, DeclarativeBase):
+        trace: int
+        tries: int = dataclasses.field(default=3, kw_only=True)
+
+    class Token(Base):
+        __tablename__ = "token"
+        id: Mapped[int] = mapped_column(primary_key=True, init=False)
+        text: Mapped[str]
+
+    token = Token(5, "a")
+    assert repr(token).endswith("Token(trace=5, tries=3, id=None, text='a')")
+    assert Token(5, "a", tries=4).tries == 4
+    assert Token.__table__.c.keys() == ["id", "text"]
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(token)
+        session.commit()
+        session.expunge_all()
+        assert session.query(Token).one().text == "a"

@@ -612,3 +612,27 @@ def test_mapper_arguments_of_a_method_may_ask_for_the_table(engine: Engine) -> N
         session.commit()
         assert session.query(Paper.kind, Paper.revision).order_by(Paper.kind).all() == [("letter", 1), ("paper", 1)]
         assert [letter.town for letter in session.query(Letter)] == ["t"]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_mixin_of_a_base_may_say_metadata_and_registry(is_first: bool) -> None:
+    tables = MetaData(naming_convention={"pk": "%(table_name)s_pk"})
+
+    class WithTables:
+        metadata = tables
+
+    class WithRegistry:
+        registry = registry(metadata=tables)
+
+    for mixin in (WithTables, WithRegistry):
+        bases = (mixin, DeclarativeBase) if is_first else (DeclarativeBase, mixin)
+        base: Any = type("Base", bases, {})
+        made: Any = type(
+            "Made", (base,), {"__tablename__": mixin.__name__, "id": mapped_column(Integer, primary_key=True)}
+        )
+        assert base.metadata is base.registry.metadata is tables
+        assert tables.tables[mixin.__name__] is made.__table__
+    assert base.registry is WithRegistry.registry
+    # a base is a family of its own, whatever else it derives from
+    other: Any = type("Other", (type("Plain", (), {}), DeclarativeBase), {})
+    assert other.metadata is not tables
