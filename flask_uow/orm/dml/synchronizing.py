@@ -28,6 +28,7 @@ from flask_uow.orm.dml.inserting import insert_rows, takes_rows
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
 from flask_uow.orm.loading.class_criteria import with_criteria_of_options
+from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.loading.planning import plain_plan
 from flask_uow.orm.loading.results import gives_bundles, results_of
 from flask_uow.orm.loading.run import QueryRun
@@ -82,6 +83,8 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
         if not isinstance(params, Mapping):
             return _update_by_key(session, statement, params, way)
         _refuse_key(mapper, params)
+    if isinstance(statement, Update) and _are_by_key(statement, mapper, params):
+        return _update_each(session, statement, params)
     if isinstance(statement, Delete) and is_in_several_tables(mapper):
         count, identities = delete_from_tables(session, connection, statement, params, mapper)
         if way is not False:
@@ -169,6 +172,31 @@ def _update_by_key(session: ExecutingSession, statement: Update, rows: Any, way:
             " .where(...) with bindparam()."
         )
     return Result(None, (), update_by_key(session, mapper, rows, synchronize=way is not False))
+
+
+def _are_by_key(statement: Update, mapper: Mapper, params: Any) -> bool:
+    """Return True for a list of rows that each say their primary key: those rows are meant, as far as they fulfil the criteria."""
+    if params is None or isinstance(params, Mapping) or not params or statement.entities:
+        return False
+    known = {bind.key for bind in statement.shape().binds}
+    keys = set(mapper.primary_key_names)
+    return keys.isdisjoint(known) and all(isinstance(row, Mapping) and keys <= row.keys() for row in params)
+
+
+def _update_each(session: ExecutingSession, statement: Update, rows: Any) -> Result:
+    """Execute an UPDATE that has criteria or values, for each row of a list by its primary key."""
+    mapper = statement.entity.mapper
+    columns = [statement.entity.column(column) for column in mapper.primary_key]
+    count = 0
+    with transaction_of(session):
+        connection = session.connection_for(mapper, statement)
+        for row in rows:
+            key = key_of(mapper, [row[name] for name in mapper.primary_key_names])
+            values = {name: value for name, value in row.items() if name not in mapper.primary_key_names}
+            if values or statement.has_values:
+                one = statement.where(*(column == part for column, part in zip(columns, key, strict=True)))
+                count += execute_dml(session, connection, one, values or None).rowcount
+    return Result(None, (), count)
 
 
 def _refuse_key(mapper: Mapper, params: Mapping[str, Any]) -> None:

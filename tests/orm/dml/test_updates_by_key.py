@@ -222,3 +222,24 @@ def test_in_autocommit_mode_the_list_is_one_transaction(session: Session) -> Non
         assert lamps(other) == [(1, 40, None), (2, 60, None)]
         other.execute(update(Lamp), [{"id": 1, "watt": 1}])
     assert lamps(session) == [(1, 1, None), (2, 60, None)]
+
+
+@pytest.mark.parametrize("way", ["auto", "fetch", False])
+def test_criteria_beside_a_list_of_rows_leave_out_rows(session: Session, way: Any) -> None:
+    first, second = session.query(Lamp).order_by(Lamp.id)
+    statement = update(Lamp).where(Lamp.watt > 50).execution_options(synchronize_session=way)
+    result = session.execute(
+        statement, [{"id": 1, "watt": 1, "note": "a"}, {"id": 2, "watt": 2, "note": "b"}, {"id": 9, "watt": 9}]
+    )
+    assert result.rowcount == 1
+    assert lamps(session) == [(1, 40, None), (2, 2, "b")]
+    if way is not False:
+        assert (first.watt, second.watt, second.note) == (40, 2, "b")
+    statement = update(Lamp).where(Lamp.watt > bindparam("more_than")).values(watt=bindparam("wanted"))
+    rows = [{"id": 1, "more_than": 39, "wanted": 41}, {"id": 2, "more_than": 39, "wanted": 42}]
+    session.execute(statement.execution_options(synchronize_session=way), rows)
+    assert lamps(session) == [(1, 41, None), (2, 2, "b")]
+    session.execute(update(Seat).where(Seat.number < 2), [{"row": 1, "number": 1}, {"row": 1, "number": 2}])
+    # a parameter of the criteria may be called as the key
+    session.execute(update(Lamp).where(Lamp.id == bindparam("id")), [{"id": 1, "watt": 5}, {"id": 2, "watt": 6}])
+    assert [watt for _, watt, _ in lamps(session)] == [5, 6]
