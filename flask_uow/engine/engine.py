@@ -80,6 +80,7 @@ class Engine:
     :ivar compiled_cache: compiled statements by their shape.
     :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
     :ivar options: the options of all that its connections execute; see :meth:`execution_options`.
+    :ivar original: of an engine that :meth:`execution_options` has made, the one whose connections it uses; else None.
     :ivar logging_name: what comes behind the names of the loggers, ``flask_uow.engine.orders`` say; None for nothing.
     :ivar is_replica: True where it is a read replica of another engine: what is sent there must not write.
     :ivar where_is_table: tells of a table that is missing where it is to be found, None where that is not known; said by the same error.
@@ -105,8 +106,7 @@ class Engine:
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         self.options: Mapping[str, Any] = {}
-        # an engine with other options keeps the one whose connections it uses
-        self._original: Engine | None = None
+        self.original: Engine | None = None
         engines.add(self)
         if Engine.when_made is not None:
             Engine.when_made(self)
@@ -196,7 +196,7 @@ class Engine:
         made.__dict__.update(self.__dict__)
         made.options = {**self.options, **options}
         made.isolation_level = made.options.get("isolation_level", self.isolation_level)
-        made._original = self
+        made.original = self
         self.listeners.tell("set_engine_execution_options", made, options)
         return made
 

@@ -50,7 +50,7 @@ _FORMER: Mapping[str, tuple[int, ...]] = {
 _all: dict[str, list[Registered]] = {}
 # by pool, and by connection
 _own: weakref.WeakKeyDictionary[Any, dict[str, list[Registered]]] = weakref.WeakKeyDictionary()
-_heard: weakref.WeakSet[Connection] = weakref.WeakSet()
+_heard: weakref.WeakSet[Connection | Engine] = weakref.WeakSet()
 
 
 class _EngineEvents(EventKind):
@@ -59,7 +59,7 @@ class _EngineEvents(EventKind):
     names: Mapping[str, tuple[str, ...]] = {**_OF_POOLS, **_OF_CONNECTIONS, **_OF_ENGINES}
 
     def takes(self, target: object) -> bool:
-        return isinstance(target, (Engine, Pool)) or (
+        return (isinstance(target, (Engine, Pool)) and not _has_options_of_its_own(target)) or (
             isinstance(target, type) and (target is Engine or issubclass(target, Pool))
         )
 
@@ -75,17 +75,17 @@ class _EngineEvents(EventKind):
         for engine in list(engines):
             if isinstance(target, type) or _pool_of(target) is engine.pool:
                 take_listeners(engine, name)
-        for connection in list(_heard):
-            _take_own(connection)
+        for heard in list(_heard):
+            _take_own(heard)
 
     def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
         return _adapted(name, function, options)
 
 
 class _ConnectionEvents(EventKind):
-    targets = "a connection"
+    targets = "a connection, an engine with options of its own"
     options = frozenset({"retval"})
-    names = _OF_CONNECTIONS
+    names: Mapping[str, tuple[str, ...]] = _OF_CONNECTIONS
 
     def takes(self, target: object) -> bool:
         return isinstance(target, Connection)
@@ -94,12 +94,34 @@ class _ConnectionEvents(EventKind):
         return _own.setdefault(target, {}).setdefault(name, [])
 
     def changed(self, target: object, name: str) -> None:
-        assert isinstance(target, Connection)
+        assert isinstance(target, (Connection, Engine))
         _heard.add(target)
         _take_own(target)
 
     def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
         return _adapted(name, function, options)
+
+
+class _OptionEvents(_ConnectionEvents):
+    """Of an engine that ``execution_options()`` has made: what it does is told of to those that listen to it, and to its original."""
+
+    names = {**_OF_CONNECTIONS, "engine_connect": ("conn",)}
+
+    def takes(self, target: object) -> bool:
+        return _has_options_of_its_own(target)
+
+
+class _PoolOfOptions(_EngineEvents):
+    """The pool of such an engine is that of its original."""
+
+    names = {**_OF_POOLS, **{name: given for name, given in _OF_ENGINES.items() if name != "engine_connect"}}
+
+    def takes(self, target: object) -> bool:
+        return _has_options_of_its_own(target)
+
+
+def _has_options_of_its_own(target: object) -> bool:
+    return isinstance(target, Engine) and target.original is not None
 
 
 def _adapted(name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
@@ -176,20 +198,24 @@ def take_listeners(engine: Engine, *names: str) -> None:
             engine.listeners.listen(name, calls)
 
 
-def _take_own(connection: Connection) -> None:
-    """Have a connection call what listens to it, after what listens to its engine."""
-    shared = connection.engine.listeners
+def _take_own(heard: Connection | Engine) -> None:
+    """Have a connection (or an engine with options of its own) call what listens to it, after what listens to its engine."""
+    around = heard.engine if isinstance(heard, Connection) else heard.original
+    assert around is not None
+    shared = around.listeners
     made = EngineListeners()
     # the same lists, which may be changed later on
     made.before_execute, made.after_execute = shared.before_execute, shared.after_execute
     made.before_cursor, made.after_cursor, made.around = shared.before_cursor, shared.after_cursor, shared.around
-    for name, registered in _own.get(connection, {}).items():
+    for name, registered in _own.get(heard, {}).items():
         present = {"before_cursor_execute": made.before_cursor, "after_cursor_execute": made.after_cursor}
         before = present.get(name, made.around.get(name, ()))
         made.listen(name, (*before, *(one.call for one in registered)))
-    connection.listeners = made
+    heard.listeners = made
 
 
 register_kind(_EngineEvents())
 register_kind(_ConnectionEvents())
+register_kind(_OptionEvents())
+register_kind(_PoolOfOptions())
 Engine.when_made = staticmethod(take_listeners)

@@ -144,7 +144,8 @@ def with_options(statement: object, options: Mapping[str, Any]) -> Any:
 def execute_driver_sql(connection: Connection, sql: str, parameters: Any) -> Result:
     """Execute text of the driver; see :meth:`Connection.exec_driver_sql`."""
     write = TextClause(sql, (sql,)).is_write
-    if isinstance(parameters, list):
+    # without a placeholder an empty list is one of no parameters, and no list of no sets of them
+    if isinstance(parameters, list) and (parameters or connection.dialect.placeholder in sql):
         return Result(None, (), connection.run_many(sql, parameters, write=write) if parameters else 0)
     if sql[:5].upper() == "BEGIN":
         connection.note_begin()

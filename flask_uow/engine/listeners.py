@@ -57,6 +57,7 @@ class ExecutionContext:
     :ivar statement: the SQL text.
     :ivar parameters: the driver's parameters.
     :ivar executemany: True for several sets of them.
+    :ivar execution_options: the connection's options.
     """
 
     def __init__(self, connection: SendingConnection, cursor: object, statement: str, parameters: object, many: bool):
@@ -66,6 +67,8 @@ class ExecutionContext:
         self.statement = statement
         self.parameters = parameters
         self.executemany = many
+        whole: Any = connection
+        self.execution_options: Mapping[str, Any] = whole.get_execution_options()
 
 
 class ExceptionContext:

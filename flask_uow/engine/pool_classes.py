@@ -143,14 +143,14 @@ class LentConnection:
 class _NamedPool(Pool):
     """A pool that may be made of a function.
 
-    :param connector: a driver as the pool sees it, or a function that opens a connection.
+    :param creator: a driver as the pool sees it, or a function that opens a connection.
     :param options: of a pool that is made of a function: ``pool_size``, ``max_overflow``, ``timeout``, ``recycle``, ``pre_ping``, ``echo``,
         ``logging_name``, ``events`` (pairs of a function and a name); ``use_lifo``, ``reset_on_return`` and ``dialect`` are not heeded.
     """
 
-    def __init__(self, connector: Connector | Callable[[], Any], **options: Any) -> None:
-        if not callable(connector):
-            super().__init__(connector, **options)
+    def __init__(self, creator: Connector | Callable[[], Any], **options: Any) -> None:
+        if not callable(creator):
+            super().__init__(creator, **options)
             return
         echo, name = options.pop("echo", False), options.pop("logging_name", None)
         events: Iterable[tuple[Callable[..., Any], str]] = options.pop("events", None) or ()
@@ -158,7 +158,7 @@ class _NamedPool(Pool):
             options.pop(unheeded, None)
         if "pool_size" in options:
             options["size"] = options.pop("pool_size")
-        super().__init__(_CreatorConnector(connector), **options)
+        super().__init__(_CreatorConnector(creator), **options)
         self.numbers = options
         if echo:
             start_pool_echo(self, echo, name)
@@ -201,14 +201,14 @@ class _FixedPool(_NamedPool):
 
     kept: int
 
-    def __init__(self, connector: Connector | Callable[[], Any], **options: Any) -> None:
+    def __init__(self, creator: Connector | Callable[[], Any], **options: Any) -> None:
         for name, spelled in (("size", "pool_size"), ("pool_size", "pool_size"), ("max_overflow", "max_overflow")):
             if name in options:
                 raise ArgumentError(
                     f"{type(self).__name__} keeps {self.kept} connections, and was given {spelled}={options[name]!r}. Leave {spelled} out, or"
                     " use QueuePool."
                 )
-        super().__init__(connector, size=self.kept, max_overflow=-1, **options)
+        super().__init__(creator, size=self.kept, max_overflow=-1, **options)
         self.numbers = {name: value for name, value in self.numbers.items() if name not in ("size", "max_overflow")}
 
 
@@ -230,13 +230,13 @@ class StaticPool(_FixedPool):
 class AssertionPool(_NamedPool):
     """Keeps one connection and lends no other: to find, in tests, the code that takes a second one while it has the first."""
 
-    def __init__(self, connector: Connector | Callable[[], Any], **options: Any) -> None:
+    def __init__(self, creator: Connector | Callable[[], Any], **options: Any) -> None:
         for name, spelled in (("size", "pool_size"), ("pool_size", "pool_size"), ("max_overflow", "max_overflow")):
             if name in options:
                 raise ArgumentError(
                     f"AssertionPool lends one connection, and was given {spelled}={options[name]!r}. Leave {spelled} out."
                 )
-        super().__init__(connector, size=1, max_overflow=0, **{**options, "timeout": 0.0})
+        super().__init__(creator, size=1, max_overflow=0, **{**options, "timeout": 0.0})
         self.numbers = {}
 
     def checkout(self, user: User | None = None) -> PooledConnection:

@@ -464,3 +464,13 @@ def test_the_isolation_level_of_transactions_that_ask_for_none_is_told(engine: E
         assert connection.default_isolation_level == expected
         connection.execution_options(isolation_level="SERIALIZABLE")
         assert connection.default_isolation_level == expected
+
+
+def test_text_of_the_driver_with_an_empty_list_is_executed_without_parameters(
+    engine: Engine, connection: Connection
+) -> None:
+    add(connection, 1, 2)
+    assert connection.exec_driver_sql("SELECT n FROM numbers ORDER BY n", []).scalars().all() == [1, 2]
+    assert connection.exec_driver_sql("DELETE FROM numbers", []).rowcount == 2
+    connection.commit()
+    assert stored(engine) == []

@@ -433,7 +433,7 @@ def test_a_pool_of_a_function_has_limits_and_may_be_that_of_an_engine() -> None:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(":memory:", check_same_thread=False)
 
-    pool = QueuePool(connect, pool_size=1, max_overflow=0, timeout=0.01)
+    pool = QueuePool(creator=connect, pool_size=1, max_overflow=0, timeout=0.01)
     first = pool.connect()
     with pytest.raises(TimeoutError):
         pool.connect()

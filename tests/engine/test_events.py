@@ -634,3 +634,20 @@ def test_listeners_may_leave_notes_on_a_connection(engine: Engine) -> None:
     with engine.connect() as connection:
         assert not hasattr(connection, "sent")
     event.remove(engine, "before_cursor_execute", count)
+
+
+def test_an_engine_with_options_of_its_own_has_listeners_of_its_own(database_uri: str) -> None:
+    engine = create_engine(database_uri)
+    calls: list[str] = []
+    event.listen(engine, "begin", lambda conn: calls.append("original, before"))
+    other = engine.execution_options(tenant=1)
+    event.listen(other, "begin", lambda conn: calls.append("other"))
+    event.listen(other, "engine_connect", lambda conn: calls.append("other connects"))
+    event.listen(other, "checkin", lambda raw, record: calls.append("pool"))
+    event.listen(engine, "begin", lambda conn: calls.append("original, later"))
+    for one in (engine, other):
+        with one.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    original = ["original, before", "original, later"]
+    assert calls == [*original, "pool", "other connects", *original, "other", "pool"]
+    engine.dispose()
