@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask_uow.exc import ArgumentError
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DDL", "tell_column", "tell_tables"]
 
-# of tables and MetaData objects, by the name of the event; few have any
+# of tables, MetaData objects and their classes, by the name of the event; few have any
 _listeners: weakref.WeakKeyDictionary[Any, dict[str, list[Registered]]] = weakref.WeakKeyDictionary()
 
 _NAMES = ("before_create", "after_create", "before_drop", "after_drop")
 
 
 class _SchemaEvents(EventKind):
-    targets = "a Table or a MetaData"
+    targets = "a Table or a MetaData, or one of these classes for all"
     names: Mapping[str, tuple[str, ...]] = {
         **dict.fromkeys(_NAMES, ("target", "connection")),
         "column_reflect": ("inspector", "table", "column_info"),
@@ -48,8 +48,10 @@ def tell_column(inspector: object, table: Table, column_info: dict[str, Any]) ->
 
     :param column_info: what the database says of the column, by name.
     """
+    if not _listeners:
+        return
     for target in (table.metadata, table):
-        for made in _listeners.get(target, {}).get("column_reflect", ()):
+        for made in _listening(target, "column_reflect"):
             made.call(inspector, table, column_info)
 
 
@@ -73,11 +75,17 @@ def tell_tables(
 
 
 def _call(name: str, target: object, connection: DDLConnection, checkfirst: bool, tables: list[Table] | None) -> None:
-    for made in _listeners.get(target, {}).get(name, ()):
+    for made in _listening(target, name):
         if made.options.get("named"):
             made.call(target, connection)
         else:
             made.call(target, connection, checkfirst=checkfirst, tables=tables)
+
+
+def _listening(target: object, name: str) -> Iterator[Registered]:
+    """Yield what listens to a table or a MetaData: to all of its class, then to it."""
+    for each in (*reversed(type(target).__mro__), target):
+        yield from _listeners.get(each, {}).get(name, ())
 
 
 def _is_named(target: object) -> TypeGuard[SchemaItem]:

@@ -86,7 +86,7 @@ def listen(target: object, identifier: str, fn: Callable[..., Any], **options: A
 
     :param target: a mapped class, a Session (or its class, ``sessionmaker()``, ``scoped_session()``), an attribute of a mapped class, an engine, a table.
     :param identifier: the name of the event, such as ``"before_insert"``.
-    :param fn: the function. An error in it ends the operation that the event belongs to.
+    :param fn: the function. An error in it ends the operation that the event belongs to. One that listens already is not added again.
     :param options: ``once=True`` calls it a single time, ``insert=True`` before those that are there, ``named=True`` with keywords; further ones
         (``propagate``, ``retval``, ``raw``, ``active_history``) by the kind of event, see docs/events.md.
     :raises InvalidRequestError: for a target without such an event.
@@ -97,11 +97,14 @@ def listen(target: object, identifier: str, fn: Callable[..., Any], **options: A
     if unknown:
         taken = ", ".join(sorted({"once", "insert", "named"} | kind.options))
         raise ArgumentError(f"event.listen({identifier!r}) takes no {', '.join(unknown)}. Its options: {taken}.")
+    present = kind.registered(target, identifier)
+    if any(made.given == fn for made in present):
+        # create_app() that is called twice listens once
+        return
     call: Callable[..., Any] = _with_keywords(fn, kind.names[identifier]) if options.get("named") else fn
     call = kind.adapt(identifier, call, options)
     if options.get("once"):
         call = _once(call, lambda: remove(target, identifier, fn))
-    present = kind.registered(target, identifier)
     made = Registered(fn, call, options)
     if options.get("insert"):
         present.insert(0, made)

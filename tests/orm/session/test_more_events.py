@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    Column,
     DeclarativeBase,
     Engine,
     ForeignKey,
+    Integer,
     IntegrityError,
     Mapped,
     MetaData,
@@ -305,6 +307,51 @@ def test_columns_that_are_reflected_may_be_changed(session: Session, engine: Eng
 
     found = session.scalars(select(Reflected).order_by(plants.c.the_id)).first()
     assert found.the_name == "fern"  # type: ignore[union-attr]
+
+
+def test_the_classes_table_and_metadata_stand_for_all_of_them(engine: Engine) -> None:
+    told: list[Any] = []
+
+    def note(name: str) -> Any:
+        return lambda target, connection, **given: told.append((name, type(target).__name__))
+
+    def reflected(inspector: Any, table: Any, column_info: Any) -> None:
+        told.append((table.name, column_info["name"]))
+
+    listening = [
+        (Table, "column_reflect", reflected),
+        (Table, "after_create", note("created")),
+        (MetaData, "before_drop", note("dropping")),
+    ]
+    for target, name, function in listening:
+        event.listen(target, name, function)
+    metadata = MetaData()
+    Table("heard_shed", metadata, Column("id", Integer, primary_key=True))
+    metadata.create_all(engine)
+    Table("heard_shed", MetaData(), autoload_with=engine)
+    metadata.drop_all(engine)
+    for target, name, function in listening:
+        event.remove(target, name, function)
+    metadata.create_all(engine)
+    metadata.drop_all(engine)
+    assert told == [("created", "Table"), ("heard_shed", "id"), ("dropping", "MetaData")]
+
+
+def test_a_function_that_listens_already_is_not_called_twice(session: Session) -> None:
+    called: list[str] = []
+
+    class Journal:
+        def note(self, session: Any) -> None:
+            called.append("note")
+
+    journal = Journal()
+    for _ in range(2):
+        event.listen(session, "before_commit", journal.note)
+    session.commit()
+    assert called == ["note"]
+    event.remove(session, "before_commit", journal.note)
+    session.commit()
+    assert called == ["note"]
 
 
 def test_a_hook_of_a_new_transaction_may_use_the_session(session: Session) -> None:
