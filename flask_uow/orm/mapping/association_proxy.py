@@ -161,6 +161,8 @@ class AssociationExpression(ColumnOperators):
     Compared with a value, it is true for objects with at least one related object whose attribute compares so.
 
     :ivar key: the name of the proxy.
+    :ivar target_collection: the name of the relationship.
+    :ivar value_attr: the name of the attribute of the related class.
     """
 
     def __init__(self, proxy: AssociationProxy[Any], entity: object) -> None:
@@ -168,6 +170,7 @@ class AssociationExpression(ColumnOperators):
         self._entity = entity
         self.key = proxy.key
         self.info = proxy.info
+        self.target_collection, self.value_attr = proxy.target_collection, proxy.value_attr
 
     @property
     def local_attr(self) -> Any:

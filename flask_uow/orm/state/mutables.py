@@ -113,13 +113,22 @@ def record_mutations(state: InstanceState, obj: MappedObject) -> bool:
         # a value that was set as a whole has its original among the changes already
         if name not in snapshots or name in (state.changes or ()):
             continue
-        if not type_.compare_values(snapshots[name], values[name]):
+        before = snapshots[name]
+        if not type_.compare_values(before, values[name]):
             if state.changes is None:
                 state.changes = {}
-            state.changes[name] = snapshots[name]
+            # a change that was told of and does not show is written all the same
+            state.changes[name] = NO_VALUE if _is_equal(before, values[name]) else before
     if state.changes is not None and state.owner is not None:
         state.owner.modified[state] = obj
     return held
+
+
+def _is_equal(before: object, value: object) -> bool:
+    try:
+        return (before == value) is True
+    except Exception:  # noqa: BLE001 - values that cannot be compared are not known to be equal
+        return False
 
 
 def find_mutations(mutable: dict[Any, Any]) -> None:

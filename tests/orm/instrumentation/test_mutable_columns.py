@@ -32,6 +32,7 @@ from flask_uow import (
     relationship,
     select,
     set_committed_value,
+    text,
 )
 from flask_uow.orm.attributes import get_history
 
@@ -253,6 +254,17 @@ def test_a_flagged_value_is_written(session: Session, profile: Profile) -> None:
     session.add(new)
     session.commit()
     assert new.plain == {"x": 1}
+
+
+def test_a_change_that_does_not_show_is_written_once(session: Session, profile: Profile) -> None:
+    before = dict(profile.data)
+    session.execute(text("UPDATE profile SET data = '{}'"))
+    profile.data.changed()
+    assert session.is_modified(profile)
+    session.flush()
+    assert not session.is_modified(profile)
+    session.commit()
+    assert profile.data == before
 
 
 def test_flagging_what_cannot_be_written_says_so(session: Session, profile: Profile) -> None:
