@@ -410,6 +410,13 @@ def with_polymorphic(
             f"with_polymorphic({mapper.class_.__name__}, ...) got polymorphic_on= and no selectable, whose column that would be. Pass the selectable"
             " as well."
         )
+    if selectable is None and mapper.is_stood_for and any(member.concrete for member in given):
+        # no join has the rows of concrete classes; the mapping says what has them
+        selectable = mapper.selectable
+        if flat or aliased or name is not None:
+            told_by = columns_of(mapper.column_attrs[str(mapper.discriminator)].column)
+            polymorphic_on = str(told_by[0].key) if polymorphic_on is None else polymorphic_on
+            selectable, flat, aliased, name = mapper.selectable.alias(name), False, False, None
     source = _joined(mapper, given, innerjoin) if selectable is None else coerce_from(selectable)
     if flat or aliased or name is not None:
         if mapper.discriminator is None and polymorphic_on is None:

@@ -28,10 +28,12 @@ from flask_uow import (
     inspect,
     joinedload,
     mapped_column,
+    or_,
     polymorphic_union,
     relationship,
     select,
     selectinload,
+    with_polymorphic,
 )
 from flask_uow.orm.exc import FlushError
 
@@ -357,3 +359,20 @@ def test_a_union_may_leave_nulls_without_a_type() -> None:
     assert "two.id, NULL AS x FROM two" in str(select(union))
     assert isinstance(union.c.x.type, Integer)
     assert "CAST(NULL AS INTEGER) AS x FROM two" in str(select(polymorphic_union({"one": one, "two": two}, None)))
+
+
+@pytest.mark.parametrize("options", [{}, {"flat": True}, {"name": "staff"}], ids=str)
+def test_with_polymorphic_of_a_concrete_family_is_about_its_union(engine: Engine, options: Any) -> None:
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all(
+            [Employee(id=1, name="e"), Manager(id=2, name="m", budget=5), Manager(id=3, name="n", budget=9)]
+        )
+        session.flush()
+        staff = with_polymorphic(Employee, "*", **options)
+        found = session.scalars(
+            select(staff).where(or_(staff.Manager.budget == 9, staff.name == "e")).order_by(staff.id)
+        )
+        assert [(type(one), one.name) for one in found] == [(Employee, "e"), (Manager, "n")]
+        rows = session.execute(select(staff.name, staff.Manager.budget).order_by(staff.id))
+        assert rows.all() == [("e", None), ("m", 5), ("n", 9)]
