@@ -29,6 +29,7 @@ from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError
+from flask_uow.sql.nodes import check_options
 from flask_uow.sql.select import Select
 from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.typed import T0, ReturnsRows, Ts
@@ -79,7 +80,8 @@ class Connection(EndingConnection):
         """Set options for what this connection executes from now on; return the connection.
 
         :param options: ``isolation_level`` of the transactions that begin from now on (``"AUTOCOMMIT"``: each statement commits by
-            itself, also within ``begin()``); ``yield_per`` (or ``stream_results=True``): ``execute()`` gives a :class:`StreamedResult`.
+            itself, also within ``begin()``); ``yield_per`` (or ``stream_results=True``): ``execute()`` gives a :class:`StreamedResult`;
+            ``postgresql_readonly``, ``postgresql_deferrable``: True for the transactions that begin from now on (PostgreSQL).
         :raises ArgumentError: for an unknown isolation level.
         :raises InvalidRequestError: for an isolation level while a transaction is open.
         """
@@ -89,6 +91,7 @@ class Connection(EndingConnection):
                 raise InvalidRequestError(
                     "the isolation level cannot change while a transaction is open. Set it before begin(), or pass it to begin()."
                 )
+        check_options(options)
         self._options = {**self._options, **options}
         if self.listeners.around:
             self.listeners.tell("set_connection_execution_options", self, options)
@@ -436,6 +439,9 @@ class Connection(EndingConnection):
             level = dialect.check_isolation_level(isolation_level)
         else:
             level = self._options.get("isolation_level", self.engine.isolation_level)
+        if self._options and dialect.is_server:
+            read_only = read_only or bool(self._options.get("postgresql_readonly"))
+            setup = (*setup, "SET TRANSACTION DEFERRABLE") if self._options.get("postgresql_deferrable") else setup
         if level == AUTOCOMMIT:
             if read_only or isinstance(transaction, TwoPhaseTransaction):
                 raise InvalidRequestError(

@@ -29,6 +29,7 @@ from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url, shown
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
 from flask_uow.sql.compiler import Compiled
+from flask_uow.sql.nodes import check_options
 
 if TYPE_CHECKING:
     from flask_uow.engine.dbapi import DBAPIConnection, DBAPICursor
@@ -190,6 +191,7 @@ class Engine:
         """
         if "isolation_level" in options:
             options["isolation_level"] = self.dialect.check_isolation_level(options["isolation_level"])
+        check_options(options)
         # without __init__(): pool, listeners and compiled statements are shared, and closed along with the original
         # engine
         made = Engine.__new__(Engine)
@@ -207,6 +209,7 @@ class Engine:
         """
         if "isolation_level" in options:
             options["isolation_level"] = self.dialect.check_isolation_level(options["isolation_level"])
+        check_options(options)
         self.options = {**self.options, **options}
         self.isolation_level = self.options.get("isolation_level", self.isolation_level)
 

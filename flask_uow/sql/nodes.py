@@ -11,11 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Never, Self, TypeVar
 
+from flask_uow.exc import ArgumentError
+
 if TYPE_CHECKING:
     from flask_uow.sql.expressions import BindParameter
     from flask_uow.sql.interfaces import HasDialect, SQLDialect
 
-__all__ = ["NO_OPTIONS", "ChainedStatement", "ClauseElement", "Executable", "Shape", "copier_of", "stringify_with"]
+__all__ = [
+    "NO_OPTIONS",
+    "ChainedStatement",
+    "ClauseElement",
+    "Executable",
+    "Shape",
+    "check_options",
+    "copier_of",
+    "stringify_with",
+]
 
 C = TypeVar("C")
 
@@ -228,6 +239,7 @@ class ChainedStatement(Executable):
         ``synchronize_session`` says how a Session brings its objects in step, see :meth:`flask_uow.orm.Query.update`;
         ``autoflush=False`` keeps it from writing its changes first.
         """
+        check_options(options)
         return self.with_parts(_execution_options={**self._execution_options, **options})
 
 
@@ -244,6 +256,18 @@ def copier_of(cls: type[C]) -> Callable[[C, C], None]:
     made: dict[str, Callable[[C, C], None]] = {}
     exec("\n".join(lines), made)
     return made["copy"]
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse an execution option that would send statements elsewhere, and is not there.
+
+    :raises ArgumentError: naming it.
+    """
+    if "schema_translate_map" in options:
+        raise ArgumentError(
+            "schema_translate_map= is not there: the tables would be looked for in the schemas of their own. Set the search_path of the connection"
+            " (SET LOCAL search_path TO ...) for tables without a schema, or make tables for the other one with table.to_metadata(metadata, schema=...)."
+        )
 
 
 class _Stringifier:

@@ -275,8 +275,11 @@ def operate(element: ColumnElement[Any], op: Operator, other: object, modifiers:
     special = _SPECIAL.get(op)
     if special is not None:
         return special(element, op, other, **modifiers)
-    if op is ops.ADD and _adds_text(element, other):
-        op = ops.CONCAT
+    if op is ops.ADD:
+        if element.type.storage.is_joined:
+            op = ops.JOINED
+        elif _adds_text(element, other):
+            op = ops.CONCAT
     if modifiers and modifiers.pop("reverse", False):
         left = other.as_operand() if isinstance(other, ColumnOperators) else coerce_value(other, element.type)
         return binary(left, op, element)

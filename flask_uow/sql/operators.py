@@ -91,6 +91,8 @@ BITWISE_XOR = Operator("bitwise_xor", "#", 7, "left", associative=True)
 BITWISE_LSHIFT = Operator("bitwise_lshift", "<<", 7, "left")
 BITWISE_RSHIFT = Operator("bitwise_rshift", ">>", 7, "left")
 BITWISE_NOT = Operator("bitwise_not", "~", 7, "left")
+# arrays, and documents
+JOINED = Operator("joined", "||", 7, "left", associative=True)
 CONCAT = Operator("concat", "||", 7, "string", associative=True)
 ADD = Operator("add", "+", 8, "same", associative=True)
 SUB = Operator("sub", "-", 8, "same")

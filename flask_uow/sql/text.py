@@ -26,7 +26,7 @@ from flask_uow.sql.types import ARRAY, NULLTYPE, TypeEngine, to_instance, type_f
 __all__ = ["TextClause", "TextColumn", "TextualSelect", "text"]
 
 # a quoted literal (PostgreSQL's E'...' has escapes), a quoted identifier, a dollar-quoted body, a comment, a cast (::) or an
-# escaped colon pass untouched
+# escaped colon are no parameters
 _TOKENS = re.compile(
     r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'
     | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/ | :: | \\: | (?<![\w:]):(?P<name>[A-Za-z_]\w*)""",
@@ -270,7 +270,8 @@ def text(
         position = match.end()
         name = match.group("name")
         if name is None:
-            plain.append(":" if match.group() == "\\:" else match.group())
+            # in quotes, too: there programs escape what elsewhere would be taken for a parameter
+            plain.append(match.group().replace("\\:", ":"))
             continue
         pieces.append("".join(plain))
         plain = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from flask_uow import (
     Table,
     create_engine,
     insert,
+    literal,
     select,
     text,
 )
@@ -189,3 +190,36 @@ def test_no_password_and_no_hidden_parameter_is_logged(database_uri: str, log: p
     assert caught.value.params == "hidden"
     password = engine.url.password
     assert not password or password not in log.text
+
+
+def test_another_schema_for_the_same_tables_is_refused(engine: Engine) -> None:
+    options: dict[str, Any] = {"schema_translate_map": {None: "other"}}
+    with engine.connect() as connection:
+        uses: list[Callable[[], object]] = [
+            lambda: connection.execution_options(**options),
+            lambda: engine.execution_options(**options),
+            lambda: engine.update_execution_options(**options),
+            lambda: create_engine(engine.url, execution_options=options),
+            lambda: select(literal(1)).execution_options(**options),
+            lambda: connection.execute(select(literal(1)), execution_options=options),
+            lambda: Session(engine).execute(select(literal(1)), execution_options=options),
+        ]
+        for use in uses:
+            with pytest.raises(ArgumentError, match="search_path"):
+                use()
+
+
+def test_transactions_are_read_only_and_deferrable_by_options(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execution_options(
+            isolation_level="SERIALIZABLE", postgresql_readonly=True, postgresql_deferrable=True
+        )
+        if engine.dialect.name == "sqlite":
+            assert connection.scalar(text("SELECT 1")) == 1
+            return
+        for _ in range(2):
+            assert connection.scalar(text("SHOW transaction_read_only")) == "on"
+            assert connection.scalar(text("SHOW transaction_deferrable")) == "on"
+            connection.commit()
+        connection.execution_options(postgresql_readonly=False, postgresql_deferrable=False)
+        assert connection.scalar(text("SHOW transaction_read_only")) == "off"

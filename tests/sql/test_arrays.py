@@ -16,6 +16,7 @@ from flask_uow.sql import (
     ENUM,
     HSTORE,
     JSON,
+    JSONB,
     NUMERIC,
     VARCHAR,
     BigInteger,
@@ -209,3 +210,31 @@ def test_hstore_keeps_texts_by_keys(postgresql_uri: str) -> None:
     engine.dispose()
     with pytest.raises(CompileError, match="no type of sqlite"):
         table.create(create_engine("sqlite://"))
+
+
+def test_plus_joins_arrays_and_documents(engine: Engine) -> None:
+    table = Table(
+        "joined",
+        MetaData(),
+        Column("id", Integer, primary_key=True),
+        Column("tags", ARRAY(String)),
+        Column("doc", JSONB),
+    )
+    table.create(engine)
+    c = table.c
+    with engine.begin() as connection:
+        connection.execute(table.insert().values(id=1, tags=["a"], doc={"a": 1, "l": [1.10]}))
+
+        def value(element: Any) -> Any:
+            return connection.scalar(select(element).select_from(table))
+
+        one, more = ["b"], ["b", "c"]
+        assert value(c.tags + more) == ["a", "b", "c"]
+        assert value(one + c.tags) == ["b", "a"]
+        assert value(c.tags + c.tags + []) == ["a", "a"]
+        assert value((c.tags + one).contains(one)) in (True, 1)
+        assert value(array([1, 2]) + array([3])) == [1, 2, 3]
+        assert value(c.doc + {"b": None, "a": 2}) == {"a": 2, "b": None, "l": [1.1]}
+        assert value(c.doc["l"] + [2]) == [1.1, 2]
+        connection.execute(table.update().values(tags=c.tags + one, doc=c.doc + {"q": "r"}))
+        assert connection.execute(select(c.tags, c.doc["q"].as_string())).one() == (["a", "b"], "r")

@@ -123,3 +123,9 @@ def test_comments_before_a_statement_are_read_in_one_go() -> None:
     assert text(f"{comments}UPDATE t SET a = 1").is_write
     assert not text(f"{comments}SELECT 1").is_write
     assert text(f"{comments}(SELECT 1)").is_query
+
+
+def test_a_colon_may_be_escaped_in_quotes_too(connection: Connection) -> None:
+    assert connection.scalar(text(r"SELECT '12\:30'")) == "12:30"
+    assert connection.scalar(text(r"SELECT '12\:30' || :more"), {"more": "x"}) == "12:30x"
+    assert str(text(r"SELECT '\:a' AS \:b")) == "SELECT ':a' AS :b"

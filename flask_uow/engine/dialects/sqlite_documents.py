@@ -2,8 +2,8 @@
 
 Each connection gets the collation ``document``, which compares JSON as PostgreSQL's ``jsonb`` does, whatever the order of keys; the functions
 ``document_part(document, key)``, ``document_as(kind, document)``, ``document_has(document, key)``, ``document_contains(document, other)``,
-``array_contains``, ``array_overlaps``, ``array_slice(array, first, last)``, ``floor_div(a, b)``; and ``regexp(pattern, text)``, which the operator
-REGEXP calls, and ``regexp_replace``.
+``array_contains``, ``array_overlaps``, ``array_slice(array, first, last)``, ``joined(a, b)``, ``floor_div(a, b)``; and ``regexp(pattern, text)``,
+which the operator REGEXP calls, and ``regexp_replace``.
 """
 
 from __future__ import annotations
@@ -175,6 +175,17 @@ def _array_slice(array: str | None, first: int | None, last: int | None) -> str 
     return json.dumps(json.loads(array)[max(first - 1, 0) : max(last, 0)], ensure_ascii=False, separators=(",", ":"))
 
 
+def _joined(left: str | None, right: str | None) -> str | None:
+    if left is None or right is None:
+        return None
+    one, other = json.loads(left), json.loads(right)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return json.dumps({**one, **other}, ensure_ascii=False, separators=(",", ":"))
+    # lists by their text, which has all digits of the numbers in it
+    parts = [text.strip()[1:-1] if isinstance(v, list) else text for v, text in ((one, left), (other, right))]
+    return f"[{','.join(part for part in parts if part.strip())}]"
+
+
 def _floor_div(left: float | str | None, right: float | str | None) -> int | float | str | None:
     if left is None or right is None or not Decimal(str(right)):
         # by zero: NULL, as SQLite's own division
@@ -209,6 +220,7 @@ _FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("array_contains", 2, _array_contains),
     ("array_overlaps", 2, _array_overlaps),
     ("array_slice", 3, _array_slice),
+    ("joined", 2, _joined),
     ("floor_div", 2, _floor_div),
     ("regexp", 2, _regexp),
     ("regexp_replace", 3, _regexp_replace),

@@ -145,6 +145,10 @@ class PartsInSQLite(ComparingCompiler):
         """Write whether arrays have an item in common."""
         return f"array_overlaps({self.process(node.left)}, {self.process(node.right)})"
 
+    def binary_joined(self, node: BinaryExpression[object]) -> str:
+        """Write two arrays, or documents, as one."""
+        return f"joined({self.process(node.left)}, {self.process(node.right)})"
+
     # -- numbers, texts and lists
 
     def binary_floordiv(self, node: BinaryExpression[object]) -> str:

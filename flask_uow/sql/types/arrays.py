@@ -29,6 +29,7 @@ class ARRAY(TypeEngine[Any]):
 
     name = "array"
     value_class: Any = list
+    is_joined = True
 
     def __init__(
         self, item_type: object, dimensions: int | None = None, as_tuple: bool = False, mutable: bool = False

@@ -46,6 +46,8 @@ class TypeEngine(Generic[T]):
     takes_all_of_its_class: bool = False
     compares_all_of_its_class: bool = False
     native: str | None = None
+    # True where + joins two values of the type
+    is_joined: ClassVar[bool] = False
     variants: Mapping[str, TypeEngine[Any]] = MappingProxyType({})
     # the type without limits that values of this one are compared as; None for this one, whose SQL around them that has not
     _unlimited: TypeEngine[Any] | None = None

@@ -49,6 +49,7 @@ class JSON(TypeEngine[Any]):
     """
 
     name = "json"
+    is_joined = True
     NULL: ClassVar[JsonNull] = _NULL
 
     def __init__(self, mutable: bool = False, binary: bool = True, none_as_null: bool = True) -> None:
