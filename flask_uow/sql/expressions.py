@@ -356,13 +356,20 @@ class LiteralColumn(ColumnElement[Any]):
 
 
 class FixedCondition(LiteralColumn):
-    """A condition that is true of every row, or false: what ``in_([])`` and ``and_()`` stand for."""
+    """A condition that is true of every row, or false: what ``in_([])`` and ``and_()`` stand for.
 
-    __slots__ = ()
+    :ivar about: the expression whose rows it is about, which brings its table into FROM; or None.
+    """
+
+    __slots__ = ("about",)
     operator = ops.EQ
 
-    def __init__(self, value: bool) -> None:
+    def __init__(self, value: bool, about: ColumnElement[Any] | None = None) -> None:
         super().__init__("1 = 1" if value else "1 = 0", BOOLEANTYPE)
+        self.about = about
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (*super()._parts(), self.about)
 
     @property
     def precedence(self) -> int:

@@ -212,6 +212,11 @@ class JoinPath(Protocol):
     """A relationship of a mapped class, as ``join()`` takes it."""
 
     @property
+    def parent(self) -> Any:
+        """The entity that a join along the relationship begins at."""
+        ...
+
+    @property
     def joined_entity(self) -> Any:
         """The entity that a join along the relationship brings in."""
         ...

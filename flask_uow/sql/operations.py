@@ -113,7 +113,7 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: object) -> Col
         items = tuple(coerce_compared(value, left) for value in values)
     # IN () is an error in PostgreSQL
     if not items:
-        return FixedCondition(op is not ops.IN)
+        return FixedCondition(op is not ops.IN, left)
     return BinaryExpression(left, op, ExpressionList(items), BOOLEANTYPE)
 
 

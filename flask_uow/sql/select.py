@@ -223,6 +223,7 @@ class Select(WordedSelect[TP_co]):
     def _join(self, target: object, onclause: object, isouter: bool, full: bool) -> Self:
         if _is_path(target):
             path = target.within(self._sources(), self.given_froms)
+            self._begin_at(path)
             self._add_steps(path.join_steps(onclause, isouter=isouter and not full), isouter, full)
             self._note_joined(path.joined_entity, isouter and not full)
             return self
@@ -232,6 +233,7 @@ class Select(WordedSelect[TP_co]):
             if entity is None:
                 entity = target = coerce_from(target)
             path = onclause.within(self._sources(), self.given_froms)
+            self._begin_at(path)
             self._add_steps(path.join_steps(None, entity, isouter and not full), isouter, full)
         else:
             entity = getattr(target, "__uow_entity__", None)

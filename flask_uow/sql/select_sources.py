@@ -14,7 +14,7 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
-from flask_uow.sql.interfaces import EntitySource, MappedEntity
+from flask_uow.sql.interfaces import EntitySource, JoinPath, MappedEntity
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
@@ -287,6 +287,15 @@ class SourcedSelect(SelectBase[TP_co]):
                 self.where_clauses = tuple(others)
                 self._entity_criteria = tuple(pair for pair in self._entity_criteria if pair[0] is not source)
         return self
+
+    def _begin_at(self, path: JoinPath) -> None:
+        """Add what tells the rows of the class that a join begins at from others in its table, where only the join brings it in."""
+        start = path.parent
+        criteria = start.own_criteria
+        if criteria:
+            froms = collect_froms(self.explicit_froms, self.columns_clause)
+            if not any(part is start.selectable for element in froms for part in element.from_objects()):
+                self._add_criteria(start, criteria)
 
     def _note_joined(self, target: object, keeps_all: bool) -> None:
         """Take note of what was joined last.

@@ -127,6 +127,17 @@ def test_aggregates_case_cast_and_functions(connection: Connection, schema: Sche
     assert connection.scalar(select(literal("a%b"))) == "a%b"
 
 
+def test_an_empty_list_keeps_its_column_s_table(connection: Connection, schema: Schema) -> None:
+    c = schema.person.c
+    count = select(func.count())
+    assert connection.scalar(count.where(c.id.not_in([]))) == 3
+    assert connection.scalar(count.where(~c.id.in_([]))) == 3
+    assert connection.scalar(count.where(c.id.in_([]))) == 0
+    assert connection.scalar(count.where(tuple_(c.id, c.age).not_in([]))) == 3
+    connection.execute(delete(schema.item))
+    assert connection.scalar(select(exists().where(schema.item.c.id.not_in([])))) in (False, 0)
+
+
 def test_means_and_floats_are_rounded_to_digits(connection: Connection, schema: Schema) -> None:
     c = schema.person.c
     assert connection.scalar(select(func.round(func.avg(c.age), 1))) == 33.3

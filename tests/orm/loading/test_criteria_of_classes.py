@@ -591,3 +591,13 @@ def test_an_attribute_that_is_a_select_keeps_its_value(engine: Engine, load: Any
         assert crew.size == 2
     base.metadata.drop_all(engine)
     base.registry.dispose()
+
+
+def test_a_class_that_only_a_join_begins_at_has_its_own_rows(shelves: Session) -> None:
+    chart = aliased(Chart)
+    for named in (Chart, chart):
+        assert shelves.scalar(select(func.count()).join(named.labels)) == 2
+        assert names(shelves, select(Shelf.name).join(named.shelf)) == ["high", "low"]
+        assert names(shelves, select(Shelf.name).join(Shelf, named.shelf)) == ["high", "low"]
+        assert sorted(shelves.query(Shelf.name).join(named.shelf)) == [("high",), ("low",)]
+    assert len(names(shelves, select(Shelf.name).join(Item.shelf))) == 3
