@@ -13,6 +13,7 @@ from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
+from flask_uow.orm.instrumentation.pending_loads import loading_on_pending
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.mapping.chosen_rows import about_rows_in_join, chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
@@ -101,6 +102,7 @@ class RelationshipProperty(InspectedRelationship):
         self.info: dict[Any, Any] = dict(options["info"] or {})
         self.sync_backref: bool | None = options["sync_backref"]
         self.active_history: bool = options["active_history"]
+        self.load_on_pending: bool = options["load_on_pending"]
         self.field: FieldOptions = options["field"]
         self._check(options)
         collection_maker(self.collection_class, "relationship()")
@@ -138,11 +140,6 @@ class RelationshipProperty(InspectedRelationship):
         if self.sync_backref and self.viewonly:
             raise ArgumentError(
                 f"relationship({self.argument!r}): viewonly=True is never written, so sync_backref=True cannot hold. Leave one of the two out."
-            )
-        if options["omit_join"] is False:
-            raise ArgumentError(
-                f"relationship({self.argument!r}): omit_join=False asks selectin loading to join the parents' table again, which it never does here and"
-                " nothing needs. Leave it out."
             )
         if self.backref is not None and self.back_populates is not None:
             raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
@@ -305,6 +302,8 @@ class RelationshipProperty(InspectedRelationship):
             make = CollectionAttribute
             if self.is_dynamic:
                 make = DynamicAttribute if self.lazy is Strategy.DYNAMIC else WriteOnlyAttribute
+        if self.load_on_pending and not self.is_dynamic:
+            make = loading_on_pending(make)
         attribute = self.attribute = make(self.key, self.parent, self)
         attribute.is_exclusive = self.single_parent
         self.is_installed = True

@@ -73,6 +73,7 @@ def relationship(
     sync_backref: bool | None = None,
     omit_join: bool | None = None,
     active_history: bool = False,
+    load_on_pending: bool = False,
     cascade_backrefs: bool = True,
     init: bool | None = None,
     repr: bool | None = None,
@@ -125,8 +126,9 @@ def relationship(
     :param info: notes of the application, see ``inspect(cls).relationships.name.info``.
     :param overlaps: names of relationships that write the same columns. It silences a warning that SQLAlchemy has; there is none here.
     :param sync_backref: False leaves the other side alone when this one is changed in memory.
-    :param omit_join: None or True: selectin loading never joins the parents' table, where it can do without.
+    :param omit_join: taken, and without effect: selectin loading never joins the parents' table where it can do without.
     :param active_history: load the old object, where it is not loaded, when a new one is set, so that listeners and history have it.
+    :param load_on_pending: an object that is new in its Session loads the related objects at first access, too, by the foreign keys that were set.
     :param cascade_backrefs: False: what comes into the relationship by its other side alone is not brought into the Session by that
         (``Post(author=user)`` does not put the post into that of the user).
     :param init: whether the constructor of a dataclass (:class:`MappedAsDataclass`) takes it; likewise ``repr``, ``default``, ``default_factory``,
@@ -141,7 +143,8 @@ def relationship(
         "batch_loading": batch_loading, "passive_updates": passive_updates, "post_update": post_update,
         "single_parent": single_parent, "enable_typechecks": enable_typechecks, "extension": extension,
         "comparator_factory": comparator_factory, "query_class": query_class,
-        "info": info, "overlaps": overlaps, "sync_backref": sync_backref, "omit_join": omit_join, "active_history": active_history,
+        "info": info, "overlaps": overlaps, "sync_backref": sync_backref, "active_history": active_history,
+        "load_on_pending": load_on_pending,
         "cascade_backrefs": cascade_backrefs,
         "field": FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,

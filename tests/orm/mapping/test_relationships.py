@@ -6,6 +6,7 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    DeclarativeBase,
     Engine,
     ForeignKey,
     InvalidRequestError,
@@ -394,3 +395,42 @@ def test_a_row_that_is_a_pair_and_an_association_object_is_deleted_once(engine: 
         session.commit()
         assert forum.moderators == [stays]
         assert session.query(Moderation).count() == 1
+
+
+def test_a_pending_object_loads_what_its_foreign_keys_refer_to_where_it_is_told_to(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Shelf(Own):
+        __tablename__ = "shelf"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Book(Own):
+        __tablename__ = "book"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shelf_id: Mapped[int | None] = mapped_column(ForeignKey("shelf.id"))
+        shelf: Mapped[Shelf | None] = relationship(load_on_pending=True, omit_join=False)
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Shelf(id=1))
+        session.commit()
+        session.expunge_all()
+        book = Book(shelf_id=1)
+        assert book.shelf is None
+        session.add(book)
+        shelf = book.shelf
+        assert shelf is session.get(Shelf, 1)
+        assert book in session.new
+        other = Book(shelf_id=7)
+        session.add(other)
+        assert other.shelf is None
+        # that nothing was found says nothing of what it will refer to
+        other.shelf_id = 1
+        assert other.shelf is shelf
+        third = Book()
+        session.add(third)
+        assert third.shelf is None
+        third.shelf = Shelf(id=2)
+        session.commit()
+        assert [book.shelf_id, other.shelf_id, third.shelf_id] == [1, 1, 2]
