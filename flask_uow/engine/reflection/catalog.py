@@ -14,6 +14,7 @@ __all__ = [
     "FetchAll",
     "ReflectedCheck",
     "ReflectedColumn",
+    "ReflectedComputed",
     "ReflectedForeignKey",
     "ReflectedIndex",
     "ReflectedKey",
@@ -22,12 +23,19 @@ __all__ = [
 FetchAll = Callable[[str, Sequence[Any]], "list[tuple[Any, ...]]"]
 
 
+class ReflectedComputed(TypedDict):
+    """The expression that a column is worked out of, and whether its value is stored."""
+
+    sqltext: str
+    persisted: bool
+
+
 class ReflectedColumn(TypedDict):
     """A column.
 
     ``default`` is SQL text or None; ``identity`` has the options of an identity column or is None; ``sequence`` is the name of the sequence
     that numbers it, ``sequence_options`` those of its options that are not the usual;
-    ``computed`` is the expression that the database works it out of, with True where it is stored, or None;
+    ``computed`` has the expression that the database works it out of, ``sqltext``, and ``persisted``, or is None;
     ``autoincrement`` is True where the database makes the key of a new row.
     """
 
@@ -35,7 +43,7 @@ class ReflectedColumn(TypedDict):
     type: TypeEngine[Any]
     nullable: bool
     default: str | None
-    computed: tuple[str, bool] | None
+    computed: ReflectedComputed | None
     autoincrement: bool
     comment: str | None
     identity: dict[str, Any] | None

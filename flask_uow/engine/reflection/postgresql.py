@@ -207,7 +207,7 @@ class PostgreSQLCatalog(Catalog):
                     else with_collation(type_of(type_text, dimensions, item_base_text), collation),
                     "nullable": not (not_null or domain_not_null),
                     "default": None if generated else default if default is not None else domain_default,
-                    "computed": (str(default), generated == "s") if generated else None,
+                    "computed": {"sqltext": str(default), "persisted": generated == "s"} if generated else None,
                     "autoincrement": bool(in_key and (identity or drawn is not None)),
                     "comment": comment,
                     "identity": {"always": identity == "a", **_numbering(numbers, numbers[6])} if identity else None,

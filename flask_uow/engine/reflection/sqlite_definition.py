@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask_uow.engine.reflection.catalog import ReflectedComputed
 
 __all__ = ["TableDefinition", "read_definition", "read_index"]
 
@@ -62,7 +66,7 @@ class TableDefinition:
     :ivar foreign_keys: the foreign keys, by the names of their columns.
     :ivar checks: name and condition of each check constraint.
     :ivar collations: the collation of each column that has one.
-    :ivar computed: the expression of each column that the database works out, with True where its value is stored.
+    :ivar computed: what each column that the database works out is worked out of.
     :ivar autoincrement: True where AUTOINCREMENT is written.
     """
 
@@ -71,7 +75,7 @@ class TableDefinition:
     foreign_keys: list[KeyDefinition] = field(default_factory=list)
     checks: list[tuple[str | None, str]] = field(default_factory=list)
     collations: dict[str, str] = field(default_factory=dict)
-    computed: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    computed: dict[str, ReflectedComputed] = field(default_factory=dict)
     autoincrement: bool = False
 
 
@@ -166,7 +170,7 @@ class _Reader:
             elif word == "AS" and column is not None:
                 expression = self._group_text()
                 is_stored = self._position < len(self._tokens) and self._tokens[self._position].word == "STORED"
-                self._found.computed[column] = (expression, is_stored)
+                self._found.computed[column] = {"sqltext": expression, "persisted": is_stored}
             elif word == "FOREIGN":
                 foreign_key = KeyDefinition(name, self._columns_or(None))
                 self._found.foreign_keys.append(foreign_key)

@@ -90,8 +90,8 @@ def _column(found: Mapping[str, Any], primary_key: bool) -> Column[Any]:
         items.append(Sequence(name, schema=schema or None, **found["sequence_options"]))
         default = None
     elif found["computed"] is not None:
-        expression, is_stored = found["computed"]
-        items.append(Computed(_verbatim(expression), persisted=is_stored))
+        computed = found["computed"]
+        items.append(Computed(_verbatim(computed["sqltext"]), persisted=computed["persisted"]))
     column: Column[Any] = Column(
         found["name"],
         found["type"],

@@ -77,7 +77,8 @@ def test_it_is_found_by_reflection_and_made_again(engine: Engine) -> None:
     found = [(c.name, c.server_default.persisted) for c in table.c if isinstance(c.server_default, Computed)]
     assert found == [("total", True), ("folded", True), ("next_price", False)]
     expressions = {c["name"]: c["computed"] for c in inspect(engine).get_columns("line") if c["computed"] is not None}
-    assert {name: text.strip("()") for name, (text, _) in expressions.items()}["next_price"] == "price + 1"
+    assert expressions["next_price"]["sqltext"].strip("()") == "price + 1"
+    assert {name: made["persisted"] for name, made in expressions.items()} == dict(found)
     metadata.drop_all(engine)
     metadata.create_all(engine)
     again: Any = declarative_base(metadata=metadata)
