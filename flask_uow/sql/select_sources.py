@@ -239,10 +239,10 @@ class SourcedSelect(SelectBase[TP_co]):
             node.source for node in found.values() if not any(id(table) in present for table in froms_of(node.element))
         )
 
-    def of_rows_of_named_classes(self, enclosing: Sequence[set[int]]) -> Self:
+    def of_rows_of_named_classes(self, own: set[int]) -> Self:
         """Return the statement with what tells the rows of a class from others in its table, where only its conditions name that class.
 
-        :param enclosing: as for :meth:`said_of_what_is_selected`.
+        :param own: the ids of the elements of FROM that it does not take from a statement around it.
         """
         conditions = (*self.where_clauses, *self.having_clauses)
         sources = [node.source for condition in conditions for node in sources_of(condition)]
@@ -250,10 +250,11 @@ class SourcedSelect(SelectBase[TP_co]):
         if not named:
             return self
         froms = collect_froms(self.explicit_froms, self.columns_clause)
-        present = {id(part) for element in froms for part in element.from_objects()}.union(*enclosing)
+        present = {id(part) for element in froms for part in element.from_objects()}
         made = self._clone()
         for key, source in named.items():
-            if key not in present and not any(_names_otherwise(condition, source) for condition in conditions):
+            is_ours = key in own and key not in present
+            if is_ours and not any(_names_otherwise(condition, source) for condition in conditions):
                 made._add_criteria(source, source.own_criteria)
         return made
 

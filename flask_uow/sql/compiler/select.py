@@ -28,7 +28,7 @@ class SelectCompiler(ExpressionCompiler):
     """Writes SELECT and what stands in FROM."""
 
     def visit_select(self, select: Select) -> str:
-        select = select.said_of_what_is_selected(self.froms_stack).of_rows_of_named_classes(self.froms_stack)
+        select = select.said_of_what_is_selected(self.froms_stack)
         select.refuse_doubles()
         names = select.result_columns()
         if not names:
@@ -43,6 +43,7 @@ class SelectCompiler(ExpressionCompiler):
         outer_hints, self.hints = self.hints, {**self.hints, **self._hints(select)}
         froms = self._without_correlated(select.all_froms, select.correlation)
         covered = {id(part) for element in froms for part in element.from_objects()}
+        select = select.of_rows_of_named_classes(covered)
         # subqueries take these from here
         self.froms_stack.append(covered)
         _refuse_unknown_names(select, froms, (*select.order_by_clauses, *select.group_by_clauses))

@@ -558,6 +558,9 @@ def test_a_class_that_only_conditions_name_has_its_own_rows(shelves: Session) ->
         assert names(shelves, beside) == ["low"]
         counted = select(func.count()).where(named.shelf_id == Shelf.id).scalar_subquery()
         assert sorted(shelves.execute(select(Shelf.name, counted))) == [("high", 1), ("low", 1)]
+    # of its own rows also within a statement about the class, where it takes nothing from there
+    inner = select(func.count()).where(chart.name != "").scalar_subquery()
+    assert shelves.scalars(select(inner).where(chart.name != "")).all() == [charts] * charts
     # where its base is named, too, the rows are those of that
     rows = select(Shelf.name).where(Item.shelf_id == Shelf.id, Chart.name != "")
     assert names(shelves, rows) == ["high", "low", "low"]
