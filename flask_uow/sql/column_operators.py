@@ -262,6 +262,26 @@ class ColumnOperators:
         """True where a document has one of the keys of a list."""
         return self.operate(ops.HAS_KEY, keys, quantifier="any")
 
+    def adjacent_to(self, other: object) -> ColumnElement[bool]:
+        """True where a range and another touch, and have nothing in common (PostgreSQL)."""
+        return self.bool_op("-|-")(other)
+
+    def strictly_left_of(self, other: object) -> ColumnElement[bool]:
+        """True where a range ends before another begins (PostgreSQL)."""
+        return self.bool_op("<<")(other)
+
+    def strictly_right_of(self, other: object) -> ColumnElement[bool]:
+        """True where a range begins after the end of another (PostgreSQL)."""
+        return self.bool_op(">>")(other)
+
+    def not_extend_right_of(self, other: object) -> ColumnElement[bool]:
+        """True where a range has nothing behind the end of another (PostgreSQL)."""
+        return self.bool_op("&<")(other)
+
+    def not_extend_left_of(self, other: object) -> ColumnElement[bool]:
+        """True where a range has nothing before the beginning of another (PostgreSQL)."""
+        return self.bool_op("&>")(other)
+
     def any(self, other: object = None, /, **options: Any) -> ColumnElement[bool]:
         """True where an array has an item that ``other`` is equal to: ``Post.tags.any("new")``.
 

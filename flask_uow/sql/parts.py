@@ -399,6 +399,8 @@ def has_key(
     if quantifier is None:
         key = coerce_value(keys, STRINGTYPE)
         return BinaryExpression(element, ops.JSON_HAS_KEY, key, BOOLEANTYPE)
+    if getattr(keys, "__visit_name__", None) == "array_literal":
+        keys = getattr(keys, "items", keys)
     if isinstance(keys, str) or not isinstance(keys, Iterable):
         raise ArgumentError(f"has_{quantifier}() takes a list of keys, got {keys!r}. Use has_key() for one.")
     found = tuple(has_key(element, op, key) for key in keys)

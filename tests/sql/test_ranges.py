@@ -77,10 +77,12 @@ def test_ranges_say_of_each_other_what_the_database_says(
     one, two = of_values(first, make), of_values(second, make)
     sent = [literal(each, type_).cast(type_) for each in (one, two)]
     answers = [sent[0].op(sign, is_comparison=True)(sent[1]).label(name) for name, sign in OPERATORS.items()]
+    # by the methods of columns of ranges, beside a range of Python's
+    answers.extend(getattr(sent[0], name)(two).label(f"by_{name}") for name in OPERATORS)
     empties = [func.isempty(each).label(f"empty{number}") for number, each in enumerate(sent)]
     row = connection.execute(select(*answers, *empties)).one()._mapping
     for name in OPERATORS:
-        assert getattr(one, name)(two) is row[name], (name, str(one), str(two))
+        assert getattr(one, name)(two) is row[name] is row[f"by_{name}"], (name, str(one), str(two))
     assert (one.is_empty, two.is_empty) == (row["empty0"], row["empty1"])
     for name, sign in RESULTS.items():
         made = sent[0].op(sign)(sent[1]).cast(type_)
