@@ -264,23 +264,27 @@ class ColumnOperators:
 
     def adjacent_to(self, other: object) -> ColumnElement[bool]:
         """True where a range and another touch, and have nothing in common (PostgreSQL)."""
-        return self.bool_op("-|-")(other)
+        return self._of_ranges("-|-", other)
 
     def strictly_left_of(self, other: object) -> ColumnElement[bool]:
         """True where a range ends before another begins (PostgreSQL)."""
-        return self.bool_op("<<")(other)
+        return self._of_ranges("<<", other)
 
     def strictly_right_of(self, other: object) -> ColumnElement[bool]:
         """True where a range begins after the end of another (PostgreSQL)."""
-        return self.bool_op(">>")(other)
+        return self._of_ranges(">>", other)
 
     def not_extend_right_of(self, other: object) -> ColumnElement[bool]:
         """True where a range has nothing behind the end of another (PostgreSQL)."""
-        return self.bool_op("&<")(other)
+        return self._of_ranges("&<", other)
 
     def not_extend_left_of(self, other: object) -> ColumnElement[bool]:
         """True where a range has nothing before the beginning of another (PostgreSQL)."""
-        return self.bool_op("&>")(other)
+        return self._of_ranges("&>", other)
+
+    def _of_ranges(self, sign: str, other: object) -> ColumnElement[bool]:
+        made: ColumnElement[bool] = self.bool_op(sign)(other)
+        return made
 
     def any(self, other: object = None, /, **options: Any) -> ColumnElement[bool]:
         """True where an array has an item that ``other`` is equal to: ``Post.tags.any("new")``.
