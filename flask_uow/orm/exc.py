@@ -14,6 +14,8 @@ __all__ = [
     "StaleDataError",
     "StaleReadError",
     "UnmappedClassError",
+    "UnmappedColumnError",
+    "UnmappedError",
     "UnmappedInstanceError",
 ]
 
@@ -33,7 +35,15 @@ class StaleReadError(StaleDataError):
     """An object that was read from a replica is to be written, and its row in the primary is not the one that was read."""
 
 
-class UnmappedClassError(InvalidRequestError):
+class UnmappedError(InvalidRequestError):
+    """A mapping was needed, and there is none; the base of the errors that say of what."""
+
+
+class UnmappedColumnError(UnmappedError):
+    """A mapper was asked for the attribute of a column, and none is mapped to it."""
+
+
+class UnmappedClassError(UnmappedError):
     """A class was used as a mapped class, and no mapper is known for it."""
 
 

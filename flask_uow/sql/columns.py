@@ -60,8 +60,15 @@ class ColumnDefault:
 
     @property
     def arg(self) -> Any:
-        """The value, function or expression; another name of ``argument``."""
-        return self.argument
+        """The value or expression; of a function, one that may be given a context, whether it asks for that or not."""
+        if not self.is_callable or self.asks_context:
+            return self.argument
+        function = self.argument
+
+        def without_context(context: object = None) -> Any:
+            return function()
+
+        return without_context
 
     @property
     def is_scalar(self) -> bool:

@@ -21,7 +21,7 @@ def common_type(elements: Iterable[ColumnElement[Any]]) -> TypeEngine[Any]:
     types = [element.type for element in elements if element.type is not NULLTYPE]
     # a float beside a decimal makes a float, as in PostgreSQL
     for number in (Float, Numeric):
-        found = next((type_ for type_ in types if isinstance(type_.storage, number)), None)
+        found = next((type_ for type_ in types if isinstance(type_.stored_type, number)), None)
         if found is not None:
             return found
     return types[0] if types else NULLTYPE

@@ -55,7 +55,7 @@ def extract(field: str, element: object) -> Extract:
     :raises ArgumentError: for something else, and for a field that it does not have.
     """
     expression = coerce_value(element, NULLTYPE)
-    fields = _FIELDS.get(expression.type.storage.name)
+    fields = _FIELDS.get(expression.type.stored_type.lookup_name)
     if fields is None:
         raise ArgumentError(
             f"extract({field!r}, ...) takes an expression of the type Date, Time, DateTime or Interval, got {expression.type!r}. Where the type is"

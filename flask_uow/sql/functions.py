@@ -286,7 +286,11 @@ def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: ob
     if name == "array_agg":
         return _array_of(arguments[0].type if arguments else NULLTYPE)
     if name == "avg":
-        return arguments[0].type if arguments and isinstance(arguments[0].type.storage, (Numeric, Interval)) else _FLOAT
+        return (
+            arguments[0].type
+            if arguments and isinstance(arguments[0].type.stored_type, (Numeric, Interval))
+            else _FLOAT
+        )
     return _FIXED.get(name, NULLTYPE)
 
 

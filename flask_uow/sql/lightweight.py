@@ -141,7 +141,7 @@ class Values(Subquery):
 def _cell(value: object, type_: TypeEngine[Any]) -> ColumnElement[Any]:
     if isinstance(value, ClauseElement) or hasattr(value, "__clause_element__"):
         return coerce_value(value, type_)
-    return coerce_value(value, NULLTYPE) if type_ is NULLTYPE else BindParameter(type_.convert(value), type_)
+    return coerce_value(value, NULLTYPE) if type_ is NULLTYPE else BindParameter(type_.to_stored(value), type_)
 
 
 def column(name: str, type_: TypeArgument | None = None) -> ColumnClause:

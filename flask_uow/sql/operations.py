@@ -222,7 +222,7 @@ def _between(left: ColumnElement[Any], op: Operator, low: object, high: object) 
 
 def _shifted(left: ColumnElement[Any], op: Operator, other: object) -> ColumnElement[Any]:
     # an integer may become a large one
-    type_ = _BIGINTEGER if isinstance(left.type.storage, Integer) else left.type
+    type_ = _BIGINTEGER if isinstance(left.type.stored_type, Integer) else left.type
     return binary(left, op, other, return_type=type_)
 
 
@@ -276,7 +276,7 @@ def operate(element: ColumnElement[Any], op: Operator, other: object, modifiers:
     if special is not None:
         return special(element, op, other, **modifiers)
     if op is ops.ADD:
-        if element.type.storage.is_joined:
+        if element.type.stored_type.is_joined:
             op = ops.JOINED
         elif _adds_text(element, other):
             op = ops.CONCAT

@@ -200,7 +200,7 @@ def quantifier(element: ColumnElement[Any], op: Operator, other: object = None) 
 
     :raises ArgumentError: for something else.
     """
-    if element.__visit_name__ != "scalar_select" and not isinstance(element.type.storage, (ARRAY, NullType)):
+    if element.__visit_name__ != "scalar_select" and not isinstance(element.type.stored_type, (ARRAY, NullType)):
         raise ArgumentError(
             f"{op.sql.lower()}_({element}): a {element.type!r} has no items. Pass an array, or a SELECT of one column."
         )
@@ -209,7 +209,7 @@ def quantifier(element: ColumnElement[Any], op: Operator, other: object = None) 
 
 def _item_beside(element: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return an expression for one of the items of an array or of the rows of a subquery, beside which values stand."""
-    storage = element.type.storage
+    storage = element.type.stored_type
     if element.__visit_name__ == "scalar_select" or not isinstance(storage, ARRAY):
         return element
     return BinaryExpression(element, ops.ARRAY_GET, BindParameter(1, INTEGERTYPE), storage.item_type)
@@ -280,7 +280,7 @@ def item_of(element: ColumnElement[Any], op: Operator, key: object) -> ColumnEle
 
     :raises ArgumentError: for an expression that has no items, or a key that is none.
     """
-    storage = element.type.storage
+    storage = element.type.stored_type
     if isinstance(storage, JSON):
         found = element
         for step in key if isinstance(key, tuple) else (key,):
@@ -324,7 +324,7 @@ def _position(array: ColumnElement[Any], key: object) -> ColumnElement[Any]:
 
 def contains(element: ColumnElement[Any], other: object) -> ColumnElement[bool] | None:
     """Return the condition that a document, an array or a range contains another (or a value); None where the type is none of these."""
-    storage = element.type.storage
+    storage = element.type.stored_type
     if isinstance(storage, ARRAY):
         return _compared(element, ops.ARRAY_CONTAINS, other)
     if isinstance(storage, (JSON, HSTORE)):
@@ -374,7 +374,7 @@ _OVERLAPS: _Table = ((ARRAY, ops.ARRAY_OVERLAPS), (RangeType, ops.RANGE_OVERLAPS
 
 def _of_type(element: ColumnElement[Any], op: Operator, table: _Table) -> Operator:
     for cls, found in table:
-        if isinstance(element.type.storage, cls):
+        if isinstance(element.type.stored_type, cls):
             return found
     names = ", ".join(cls.__name__ for cls, _ in table)
     raise ArgumentError(
@@ -394,7 +394,7 @@ def has_key(
     :param quantifier: ``all`` or ``any``; None for one key.
     :raises ArgumentError: for an expression that is no document, and for several keys that are no list.
     """
-    if not isinstance(element.type.storage, (JSON, HSTORE)):
+    if not isinstance(element.type.stored_type, (JSON, HSTORE)):
         raise ArgumentError(f"{element} is a {element.type!r}, which has no keys. Columns of JSON have.")
     if quantifier is None:
         key = coerce_value(keys, STRINGTYPE)
@@ -422,7 +422,7 @@ def quantified(
 
     :raises ArgumentError: for an expression that is no array, or a function that is no comparison.
     """
-    storage = element.type.storage
+    storage = element.type.stored_type
     if not isinstance(storage, ARRAY):
         raise ArgumentError(f"{element} is a {element.type!r}, which has no {op.name}(). Columns of ARRAY have.")
     found = _COMPARISONS.get(operator)

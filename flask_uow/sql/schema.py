@@ -289,7 +289,7 @@ class Table(FromClause):
 
     def _check_values(self, column: Column[Any]) -> None:
         """Add the CHECK that the type of a column asks for."""
-        type_ = column.type.storage if column.has_own_type else None
+        type_ = column.type.stored_type if column.has_own_type else None
         if isinstance(type_, Enum) and type_.create_constraint:
             values = ExpressionList(tuple(BindParameter(text, STRINGTYPE) for text in type_.names))
             check = CheckConstraint(BinaryExpression(column, ops.IN, values, BOOLEANTYPE), type_.set_name)

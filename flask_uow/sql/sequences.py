@@ -130,7 +130,7 @@ class Sequence(_Numbering):
         super().__init__(start, increment, minvalue, maxvalue, cycle, cache, nominvalue, nomaxvalue)
         self.optional = optional
         self.data_type: TypeEngine[Any] | None = to_instance(data_type) if data_type is not None else None
-        if self.data_type is not None and not isinstance(self.data_type.storage, Integer):
+        if self.data_type is not None and not isinstance(self.data_type.stored_type, Integer):
             raise ArgumentError(f"Sequence({name!r}, data_type={self.data_type!r}): expected a type of integers.")
         self.info = dict(info or {})
         self.metadata = metadata

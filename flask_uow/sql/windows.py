@@ -108,7 +108,7 @@ class WithinGroup(ColumnElement[Any]):
         self.element = element
         self.order_by = order_by
         # percentile_cont() and the like give a value of what they order; a call that was given a type keeps it
-        self.type = element.type if element.type.name != "null" else order_by[0].type
+        self.type = element.type if element.type.lookup_name != "null" else order_by[0].type
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.element, self.order_by)

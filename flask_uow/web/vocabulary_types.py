@@ -130,6 +130,7 @@ class VocabularyTypes:
         self.Function = flask_uow.Function
         self.FunctionElement = flask_uow.FunctionElement
         self.FunctionFilter = flask_uow.FunctionFilter
+        self.GenericFunction = flask_uow.GenericFunction
         self.HSTORE = flask_uow.HSTORE
         self.HYBRID_METHOD = flask_uow.HYBRID_METHOD
         self.HYBRID_PROPERTY = flask_uow.HYBRID_PROPERTY
@@ -295,6 +296,8 @@ class VocabularyTypes:
         self.UniqueConstraint = flask_uow.UniqueConstraint
         self.UnitOfWork = flask_uow.UnitOfWork
         self.UnmappedClassError = flask_uow.UnmappedClassError
+        self.UnmappedColumnError = flask_uow.UnmappedColumnError
+        self.UnmappedError = flask_uow.UnmappedError
         self.UnmappedInstanceError = flask_uow.UnmappedInstanceError
         self.UnsupportedOperatorError = flask_uow.UnsupportedOperatorError
         self.Update = flask_uow.Update
@@ -376,6 +379,7 @@ class VocabularyTypes:
         self.has_inherited_table = flask_uow.has_inherited_table
         self.hybrid_method = flask_uow.hybrid_method
         self.hybrid_property = flask_uow.hybrid_property
+        self.identity_key = flask_uow.identity_key
         self.immediateload = flask_uow.immediateload
         self.index_property = flask_uow.index_property
         self.insert = flask_uow.insert

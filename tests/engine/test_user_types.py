@@ -318,7 +318,7 @@ def test_types_can_be_copied_and_pickled(type_: TypeEngine[Any]) -> None:
     for made in (pickle.loads(pickle.dumps(type_)), copy.copy(type_), copy.deepcopy(type_), type_.copy()):
         assert type(made) is type(type_)
         assert made.cache_key == type_.cache_key
-        assert dict(made.variants).keys() == dict(type_.variants).keys()
+        assert dict(made.dialect_variants).keys() == dict(type_.dialect_variants).keys()
 
 
 def test_a_pickle_type_is_kept_in_the_type_that_it_is_given(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from flask_uow import (
     CheckConstraint,
     Column,
     CompileError,
+    DateTime,
     Engine,
     ForeignKey,
     Identity,
@@ -340,3 +342,13 @@ def test_a_check_is_named_after_the_columns_that_it_is_about() -> None:
         "ck_after_a_b",
         "ck_within_a",
     ]
+
+
+def test_a_default_that_is_a_function_may_be_called_with_a_context() -> None:
+    table = Table(
+        "t", MetaData(), Column("id", Integer, primary_key=True), Column("a", Integer, default=lambda: 3),
+        Column("b", Integer, default=lambda context: 4), Column("c", DateTime, default=dt.datetime.now), Column("d", Integer, default=5),
+    )  # fmt: skip
+    defaults: dict[str, Any] = {column.name: column.default for column in table.c}
+    assert (defaults["a"].arg(None), defaults["a"].arg(), defaults["b"].arg(None), defaults["d"].arg) == (3, 3, 4, 5)
+    assert isinstance(defaults["c"].arg({}), dt.datetime)

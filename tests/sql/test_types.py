@@ -124,7 +124,7 @@ def test_what_loses_nothing_is_converted() -> None:
         (Uuid(), str(key), key),
         (Uuid(), key.hex, key),
     ):
-        found = type_.convert(value)
+        found = type_.to_stored(value)
         assert (found, type(found)) == (expected, type(expected))
 
 

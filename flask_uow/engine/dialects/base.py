@@ -521,7 +521,7 @@ class Dialect(ABC, Generic[RawT, CursorT]):
 
     def chosen_type(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
         """Return the type, or the variant that it has for this database."""
-        return type_.variants.get(self.name, type_)
+        return type_.dialect_variants.get(self.name, type_)
 
     def stored_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
         """Return the type that the database sees: what a TypeDecorator is made of here, a variant, else the type itself."""

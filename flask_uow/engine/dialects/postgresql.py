@@ -490,8 +490,8 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
         stored = self.stored_as(type_)
-        if stored.native is not None:
-            return stored.native
+        if stored.native_name is not None:
+            return stored.native_name
         if isinstance(stored, ARRAY):
             return self.type_ddl(stored.item_type) + "[]" * (stored.dimensions or 1)
         if isinstance(stored, Enum) and stored.native_enum and not self.supports_enums:
@@ -500,8 +500,8 @@ class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
         stored = self.stored_as(type_)
-        if stored.native is not None:
-            return stored.native
+        if stored.native_name is not None:
+            return stored.native_name
         if isinstance(stored, Enum) and stored.native_enum and not self.supports_enums:
             return "varchar"
         return f"{self.cast_name(stored.item_type)}[]" if isinstance(stored, ARRAY) else super().cast_name(stored)

@@ -44,7 +44,7 @@ def array_binder(type_: ARRAY, dialect: Dialect) -> Processor:
     def bind(value: object) -> Any:
         if value is None:
             return None
-        return text_of(type_.convert(value))
+        return text_of(type_.to_stored(value))
 
     return bind
 
@@ -57,7 +57,7 @@ def _list_binder(type_: ARRAY, dialect: Dialect) -> Processor:
         if type(value) is not list or not _NESTED.isdisjoint(map(type, value)):
             if value is None:
                 return None
-            value = type_.convert(value)
+            value = type_.to_stored(value)
         return array_literal(item_type, value, dialect)
 
     return bind
@@ -78,7 +78,7 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
         assert bind is not None
         texts = [bind(value) for value in values]
         return _texts(texts, None in texts)
-    if type_.name == "null":
+    if type_.lookup_name == "null":
         texts = [None if value is None else unknown_text(value, dialect) for value in values]
         return _texts(texts, None in texts)
     kind = _record(type_, dialect).element
@@ -107,9 +107,9 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
 
 def element_text(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], str]:
     """Return the function from a value (as its processor has left it) to its text, without quotes."""
-    if type_.name == "null":
+    if type_.lookup_name == "null":
         return lambda value: unknown_text(value, dialect)
-    if type_.name == "large_binary":
+    if type_.lookup_name == "large_binary":
         return lambda value: f"\\x{value.hex()}"
     element = _record(type_, dialect).element.element
     return element if element is not None else str
@@ -128,7 +128,7 @@ def unknown_text(value: object, dialect: Dialect) -> str:
     if isinstance(value, Range):
         return range_text(value)
     type_ = type_for_value(value)
-    if type_.name == "null":
+    if type_.lookup_name == "null":
         return _adapted_text(value)
     processor = dialect.bind_processor(type_)
     return element_text(type_, dialect)(value if processor is None else processor(value))
@@ -157,7 +157,7 @@ def array_type(type_: TypeEngine[Any], dialect: Dialect) -> str:
     stored = dialect.stored_as(type_)
     array = _record(stored, dialect).array_cast
     # text is assigned to varchar(n) with its length checked, where a cast would cut it; unnest would take an array of arrays apart altogether
-    return "text[]" if stored.native is not None else array or f"{dialect.cast_name(stored)}[]"
+    return "text[]" if stored.native_name is not None else array or f"{dialect.cast_name(stored)}[]"
 
 
 def _record(type_: TypeEngine[Any], dialect: Dialect) -> PostgreSQLRecord:
@@ -171,7 +171,7 @@ def selected(type_: TypeEngine[Any], expression: str, dialect: Dialect, native: 
     """
     if native is not None:
         return f"{expression}::{native}"
-    if dialect.stored_as(type_).name in ("json", "array"):
+    if dialect.stored_as(type_).lookup_name in ("json", "array"):
         return f"{expression}::{dialect.cast_name(type_)}"
     return expression
 

@@ -320,11 +320,11 @@ class PostgreSQLBatchWriter(BatchWriter):
 
     def _is_textual(self, column: ColumnInfo) -> bool:
         stored = self.dialect.stored_as(column.type)
-        return stored.native is not None or RECORDS[stored.name].is_textual
+        return stored.native_name is not None or RECORDS[stored.lookup_name].is_textual
 
     def _cast_of(self, column: ColumnInfo, real: str | None, category: str) -> str | None:
         stored = self.dialect.stored_as(column.type)
-        if stored.name not in ("array", "json") and category == "S":
+        if stored.lookup_name not in ("array", "json") and category == "S":
             # assigned to varchar(n) with its length checked, where a cast would cut it
             return None
         return real

@@ -72,12 +72,12 @@ def _is_cast(storage: TypeEngine[Any]) -> bool:
 
 def _is_compared_plainly(node: ClauseElement) -> TypeGuard[BindParameter[Any]]:
     # what a value is compared with gives it its type; by a cast, an index on another type's column would not be used
-    return is_parameter(node) and _is_cast(node.type.storage)
+    return is_parameter(node) and _is_cast(node.type.stored_type)
 
 
 def _is_text_of_json(node: ColumnElement[Any]) -> bool:
     """Return True for a value of the type ``json``, which keeps documents as they were written."""
-    storage = getattr(getattr(node, "type", None), "storage", None)
+    storage = getattr(getattr(node, "type", None), "stored_type", None)
     return isinstance(storage, JSON) and not storage.binary
 
 
@@ -113,7 +113,7 @@ class PostgreSQLCompiler(StatementCompiler):
     def visit_bindparam(self, node: BindParameter[Any]) -> str:
         # a float written out is a numeric to the server, and so would be the result
         text = super().visit_bindparam(node)
-        storage = node.type.storage
+        storage = node.type.stored_type
         if isinstance(storage, Float) and not self.literal_binds:
             return f"{text}::float8"
         # an array travels as text
@@ -127,7 +127,7 @@ class PostgreSQLCompiler(StatementCompiler):
         # the column gives the value its type, whatever that is: an enum of the database's own, a domain, an array of these
         if not is_parameter(value) or self.literal_binds:
             text = super().stored(column, value)
-            is_choice = isinstance(column.type.storage, Enum) and column.type.storage.native_enum
+            is_choice = isinstance(column.type.stored_type, Enum) and column.type.stored_type.native_enum
             # of several texts, as in CASE, the server makes text, and no enum
             return f"CAST({text} AS {self.dialect.cast_name(column.type)})" if is_choice else text
         outer, self.target = self.target, self.described(column)
@@ -151,12 +151,12 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def _value_type(self, type_: TypeEngine[Any]) -> str:
         # without a precision, which would round
-        return "numeric" if isinstance(type_.storage, Numeric) else self.dialect.cast_name(type_)
+        return "numeric" if isinstance(type_.stored_type, Numeric) else self.dialect.cast_name(type_)
 
     def _is_other_number(self, type_: TypeEngine[Any], beside: TypeEngine[Any]) -> bool:
         """Return True for numbers that a column of another type need not be able to hold."""
         numbers = (Integer, Numeric, Float)
-        if type_ is beside or not (isinstance(type_.storage, numbers) and isinstance(beside.storage, numbers)):
+        if type_ is beside or not (isinstance(type_.stored_type, numbers) and isinstance(beside.stored_type, numbers)):
             return False
         return self._value_type(type_) != self._value_type(beside)
 
@@ -171,7 +171,7 @@ class PostgreSQLCompiler(StatementCompiler):
             how = "= ANY" if node.operator is ops.IN else "!= ALL"
             # the left side gives the array its type, which may be one of the database's own
             given = super().visit_bindparam(node.right) if not is_parameter(node.left) else self.process(node.right)
-            if isinstance(node.left.type.storage, _NAMES):
+            if isinstance(node.left.type.stored_type, _NAMES):
                 given += f"::{self.dialect.cast_name(node.left.type)}[]"
             elif isinstance(array := node.right.type, ARRAY) and self._is_other_number(array.item_type, node.left.type):
                 given += f"::{self._value_type(array.item_type)}[]"
@@ -204,7 +204,7 @@ class PostgreSQLCompiler(StatementCompiler):
         arrays, values, names = [], [], []
         for number, (text, type_) in enumerate(zip(self.columns_of_rows(node), node.types, strict=True)):
             stored = dialect.stored_as(type_)
-            is_named = stored.native is not None or (isinstance(stored, Enum) and stored.native_enum)
+            is_named = stored.native_name is not None or (isinstance(stored, Enum) and stored.native_enum)
             native = dialect.cast_name(type_) if is_named else None
             names.append(f"c{number}")
             arrays.append(f"{text}::{array_type(type_, dialect)}")
@@ -213,7 +213,7 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def _rows_of_list(self, node: ExpandingParameter) -> str | None:
         """Return a SELECT of the items of a list, where their type puts SQL around each of them; else None."""
-        array = node.type.storage
+        array = node.type.stored_type
         if not isinstance(array, ARRAY) or expression_of(array.item_type, self.dialect, "bind_expression") is None:
             return None
         bind = self.dialect.bind_processor(array.item_type)
@@ -240,7 +240,7 @@ class PostgreSQLCompiler(StatementCompiler):
         if (
             is_parameter(right)
             and not is_parameter(left)
-            and isinstance(right.type.storage, ARRAY)
+            and isinstance(right.type.stored_type, ARRAY)
             and (op in ops.COMPARISONS or op in _OF_ARRAYS)
         ):
             # the other side gives the array its type, which may be one of the database's own
@@ -281,7 +281,7 @@ class PostgreSQLCompiler(StatementCompiler):
     # -- statements
 
     def list_in_text(self, node: ExpandingParameter) -> str:
-        array = node.type.storage
+        array = node.type.stored_type
         assert isinstance(array, ARRAY)
         if (rows := self._rows_of_list(node)) is not None:
             return f"({rows})"
@@ -308,14 +308,14 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def binary_bitwise_lshift(self, node: BinaryExpression[Any]) -> str:
         """Write a shift in 64 bits, whatever the size of the column."""
-        if not isinstance(node.left.type.storage, Integer):
+        if not isinstance(node.left.type.stored_type, Integer):
             return self.plain_binary(node)
         left = f"CAST({self.process(node.left)} AS BIGINT)"
         return f"{left} << {self.operand(node.right, node.operator, strict=True)}"
 
     def _as_jsonb(self, node: ColumnElement[Any], op: Operator) -> str:
         """Return a document as an operand of the operators that ``json`` does not have."""
-        if is_parameter(node) and isinstance(node.type.storage, JSON):
+        if is_parameter(node) and isinstance(node.type.stored_type, JSON):
             return f"{super().visit_bindparam(node)}::jsonb"
         text = self.operand(node, op, strict=True)
         return f"CAST({text} AS jsonb)" if _is_text_of_json(node) else text
@@ -332,10 +332,10 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def visit_extract(self, node: Extract) -> str:
         element = self.operand(node.element, ops.COLLATE)
-        if isinstance(node.element.type.storage, Interval):
+        if isinstance(node.element.type.stored_type, Interval):
             # 36 hours are a day and 12 hours, as where the value comes from here
             element = f"justify_hours({element})"
-        if getattr(node.element.type.storage, "timezone", False):
+        if getattr(node.element.type.stored_type, "timezone", False):
             # else it would be in the zone of the session
             element = f"({element} AT TIME ZONE 'UTC')"
         # the server gives numeric since version 14, and a float before
@@ -343,7 +343,7 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def visit_function(self, node: FunctionElement) -> str:
         given = node.arguments
-        if node.function_name.lower() == "round" and len(given) == 2 and isinstance(given[0].type.storage, Float):
+        if node.function_name.lower() == "round" and len(given) == 2 and isinstance(given[0].type.stored_type, Float):
             # the server rounds numeric alone to a number of digits
             number, digits = map(self.process, given)
             return f"CAST(round(CAST({number} AS NUMERIC), {digits}) AS DOUBLE PRECISION)"
@@ -368,8 +368,8 @@ class PostgreSQLCompiler(StatementCompiler):
         if node is self._open_function:
             return text
         name = node.function_name.lower()
-        if name == "avg" and isinstance(node.type.storage, Float):
+        if name == "avg" and isinstance(node.type.stored_type, Float):
             return f"CAST({text} AS DOUBLE PRECISION)"
-        if name == "sum" and isinstance(node.type.storage, BigInteger):
+        if name == "sum" and isinstance(node.type.stored_type, BigInteger):
             return f"CAST({text} AS BIGINT)"
         return text

@@ -128,7 +128,7 @@ def _interval_ddl(type_: Interval) -> str:
 
 
 def _native(type_: TypeEngine[Any]) -> str:
-    return str(type_.native)
+    return str(type_.native_name)
 
 
 def _numeric_ddl(type_: Numeric) -> str:
@@ -198,7 +198,7 @@ def _bind_hstore(type_: HSTORE) -> Processor:
     def bind(value: object) -> Any:
         if value is None:
             return None
-        items = type_.convert(value).items()
+        items = type_.to_stored(value).items()
         return ", ".join(f"{quoted(key)}=>{'NULL' if text is None else quoted(text)}" for key, text in items)
 
     return bind
@@ -206,14 +206,14 @@ def _bind_hstore(type_: HSTORE) -> Processor:
 
 def _load_range(type_: RangeType) -> Processor:
     def load(value: object) -> Any:
-        return None if value is None else type_.convert(value)
+        return None if value is None else type_.to_stored(value)
 
     return load
 
 
 def _bind_range(type_: RangeType) -> Processor:
     def bind(value: object) -> Any:
-        return None if value is None else range_text(type_.convert(value))
+        return None if value is None else range_text(type_.to_stored(value))
 
     return bind
 
@@ -243,7 +243,7 @@ def _bind_zoned(type_: DateTime | Time) -> Processor:
 
     def bind(value: Any) -> Any:
         if type(value) is not cls or (value.utcoffset() is None) is timezone:
-            return type_.convert(value)
+            return type_.to_stored(value)
         return value
 
     return bind
@@ -268,16 +268,16 @@ def _bind_booleans(type_: Boolean) -> Processor:
 def _load_array(type_: ARRAY, dialect: Dialect) -> Processor | None:
     item = type_.item_type
     load_item = dialect.result_processor(item)
-    parse = _parser_of(item) if isinstance(item, DOMAIN) or item.native is not None else None
+    parse = _parser_of(item) if isinstance(item, DOMAIN) or item.native_name is not None else None
     load = array_loader(type_, load_item if parse is None else _parsing(parse, load_item))
-    if parse is None and item.name not in _UNKNOWN_TO_DRIVER and not isinstance(item, DOMAIN):
+    if parse is None and item.lookup_name not in _UNKNOWN_TO_DRIVER and not isinstance(item, DOMAIN):
         return load
     return array_items if load is None else lambda value: load(array_items(value))
 
 
 def _parser_of(type_: TypeEngine[Any]) -> Callable[[str], Any] | None:
     """Return the function that makes of a text what the driver gives for the type that a domain is made of; None where that is the text."""
-    storage = type_.storage
+    storage = type_.stored_type
     return next((parse for classes, parse in _PARSERS if isinstance(storage, classes)), None)
 
 

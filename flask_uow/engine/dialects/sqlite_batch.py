@@ -198,7 +198,7 @@ class SQLiteBatchWriter(BatchWriter):
             plain = isinstance(type_, Integer) and min(values) >= type_.minimum and max(values) <= type_.maximum
         elif classes == {str}:
             plain = isinstance(type_, String) and (type_.length is None or max(map(len, values)) <= type_.length)
-        elif classes == {dt.datetime} and type_.name == "datetime" and not type_.timezone:
+        elif classes == {dt.datetime} and type_.lookup_name == "datetime" and not type_.timezone:
             if {value.tzinfo for value in values} == {None}:
                 return [value.isoformat(" ", "microseconds") for value in values]
             plain = False
@@ -244,7 +244,7 @@ class SQLiteBatchWriter(BatchWriter):
         return f"{target} ({self.column_list(key_columns)}) IN (VALUES {', '.join([f'({self.marks(key_columns)})'] * rows)})"
 
     def needs_rows(self, key_columns: Columns) -> bool:
-        return any(self.dialect.stored_as(column.type).name in _OF_FORMS for column in key_columns)
+        return any(self.dialect.stored_as(column.type).lookup_name in _OF_FORMS for column in key_columns)
 
     def _matches(self, table: str, key_columns: Columns) -> str:
         """Return the condition that a row has the key in the columns of ``v``, in whichever form it is kept."""
@@ -259,12 +259,12 @@ class SQLiteBatchWriter(BatchWriter):
 
     def _equals(self, kept: str, given: str, column: ColumnInfo) -> str:
         type_: Any = self.dialect.stored_as(column.type)
-        if type_.name == "uuid":
+        if type_.lookup_name == "uuid":
             return f"{kept} IN ({given}, replace({given}, '-', ''))"
-        if type_.name == "numeric":
+        if type_.lookup_name == "numeric":
             return f"{kept} = {given} COLLATE decimal"
         kind = kind_of_type(type_)
-        if type_.name == "datetime":
+        if type_.lookup_name == "datetime":
             # the dates are for an index, see sqlite_comparing
             near = f"{kept} >= coalesce(date({given}, '-2 days'), '') AND {kept} < coalesce(date({given}, '+2 days'), '9999-99')"
             return f"{near} AND moment_as('{kind}', {kept}) = {given}"

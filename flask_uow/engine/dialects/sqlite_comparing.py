@@ -81,13 +81,13 @@ def kind_of(node: ColumnElement[Any]) -> str | None:
 
 def kind_of_type(type_: TypeEngine[Any]) -> str | None:
     """Return the form in which values of a type are kept, None where they are no moments."""
-    storage: Any = type_.storage
-    if storage.name == "datetime":
+    storage: Any = type_.stored_type
+    if storage.lookup_name == "datetime":
         return "zoned" if storage.timezone else "datetime"
     # a time with a zone is none that others are made of
     return (
-        storage.name
-        if storage.name in ("date", "interval") or (storage.name == "time" and not storage.timezone)
+        storage.lookup_name
+        if storage.lookup_name in ("date", "interval") or (storage.lookup_name == "time" and not storage.timezone)
         else None
     )
 
@@ -111,7 +111,7 @@ def _has_forms(node: ColumnElement[Any]) -> bool:
         return False
     if node.__visit_name__ in _IN_OUR_FORM:
         # a span that is kept as a moment is given as one, too
-        return is_parameter(node) and not getattr(node.type.storage, "is_native", True)
+        return is_parameter(node) and not getattr(node.type.stored_type, "is_native", True)
     is_moved = isinstance(node, BinaryExpression) and node.operator in ops.ARITHMETIC
     is_now = isinstance(node, FunctionElement) and node.function_name.lower() in ("now", "current_timestamp")
     return not is_moved and not is_now
@@ -145,7 +145,7 @@ class ComparingCompiler(StatementCompiler):
     def told_apart(self, node: ColumnElement[Any]) -> str:
         if self.in_schema:
             return self.process(node)
-        collation = _COLLATIONS.get(node.type.storage.name)
+        collation = _COLLATIONS.get(node.type.stored_type.lookup_name)
         if collation is not None:
             return f"{self.operand(node, ops.COLLATE)} COLLATE {collation}"
         return self.as_kind(node, kind_of(node) or "") if _has_forms(node) else self.process(node)
@@ -155,17 +155,17 @@ class ComparingCompiler(StatementCompiler):
 
         To SQLite a collation anywhere within an expression is that of the whole: ``CASE WHEN price COLLATE decimal > 5 THEN name END``.
         """
-        if " COLLATE d" in text and isinstance(node.type.storage, _TEXTS) and not self.in_schema:
+        if " COLLATE d" in text and isinstance(node.type.stored_type, _TEXTS) and not self.in_schema:
             return f"{text} COLLATE BINARY"
         return text
 
     def member_value(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
         text = self.as_type(node, type_)
-        collation = _COLLATIONS.get(type_.storage.name)
+        collation = _COLLATIONS.get(type_.stored_type.lookup_name)
         return f"{text} COLLATE {collation}" if collation is not None else text
 
     def has_forms(self, node: ColumnElement[Any]) -> bool:
-        return not self.in_schema and (node.type.storage.name in _COLLATIONS or _has_forms(node))
+        return not self.in_schema and (node.type.stored_type.lookup_name in _COLLATIONS or _has_forms(node))
 
     def order_term(self, node: ColumnElement[Any]) -> str:
         text = super().order_term(node)
@@ -173,7 +173,7 @@ class ComparingCompiler(StatementCompiler):
             return text
         if self.in_schema:
             return text.removesuffix(" COLLATE decimal")
-        if self._ordered_type(node).storage.name == "json":
+        if self._ordered_type(node).stored_type.lookup_name == "json":
             return f"{text} COLLATE document"
         if isinstance(node, (OrderName, TextColumn)):
             named = self.result_columns.get(node.name)
@@ -208,7 +208,7 @@ class ComparingCompiler(StatementCompiler):
         if not self.in_schema:
             return super().exact_decimal(node)
         if node.operator not in ops.COMPARISONS | ops.ARITHMETIC or not any(
-            isinstance(part.type.storage, Numeric) for part in (node.left, node.right)
+            isinstance(part.type.stored_type, Numeric) for part in (node.left, node.right)
         ):
             return None
         right = node.right.items if isinstance(node.right, ExpressionList) else (node.right,)
@@ -290,7 +290,7 @@ class ComparingCompiler(StatementCompiler):
 
     def _documents(self, node: BinaryExpression[Any]) -> str | None:
         """Write a comparison of documents, which are equal whatever the order of their keys."""
-        if self.in_schema or not any(isinstance(part.type.storage, JSON) for part in (node.left, node.right)):
+        if self.in_schema or not any(isinstance(part.type.stored_type, JSON) for part in (node.left, node.right)):
             return None
         right = self.operand(node.right, node.operator, strict=True)
         return f"{self.operand(node.left, ops.COLLATE)} COLLATE document {node.operator.sql} {right}"
@@ -328,7 +328,7 @@ class ComparingCompiler(StatementCompiler):
 
     def _writer(self, item: ColumnElement[Any], others: list[ColumnElement[Any]]) -> tuple[Writer, Writer]:
         """Return how one column of row values is written: of the left one, of the others."""
-        if any(isinstance(part.type.storage, Numeric) for part in (item, *others)):
+        if any(isinstance(part.type.stored_type, Numeric) for part in (item, *others)):
             return (
                 lambda part: f"{self.decimal_operand(part, ops.COLLATE)} COLLATE decimal",
                 lambda part: self.decimal_operand(part, ops.COMMA),

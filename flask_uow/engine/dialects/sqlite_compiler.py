@@ -103,7 +103,7 @@ def _makes_array(node: ClauseElement) -> TypeGuard[FunctionElement]:
 
 def _refuse_sum(name: str, arguments: Sequence[ColumnElement[Any]]) -> None:
     for argument in arguments[:1]:
-        if isinstance(argument.type.storage, _NOT_ADDED):
+        if isinstance(argument.type.stored_type, _NOT_ADDED):
             raise CompileError(
                 f"{name}() takes numbers and spans of time, got {argument.type!r}. Cast it to a number, if it is one: {name}(cast(..., Integer))."
             )
@@ -155,7 +155,7 @@ class SQLiteCompiler(PartsInSQLite):
     _defined: Any = None
 
     def computed_text(self, computed: Computed) -> str:
-        type_ = self._defined.type.storage
+        type_ = self._defined.type.stored_type
         scale = getattr(type_, "scale", None)
         if not isinstance(type_, Numeric) or scale is None:
             return super().computed_text(computed)
@@ -266,8 +266,8 @@ class SQLiteCompiler(PartsInSQLite):
         now = self._now_as(value, column)
         if now is not None:
             return now
-        fraction = isinstance(value.type.storage, (Float, Numeric)) and not isinstance(value, BindParameter)
-        if fraction and isinstance(column.type.storage, Integer):
+        fraction = isinstance(value.type.stored_type, (Float, Numeric)) and not isinstance(value, BindParameter)
+        if fraction and isinstance(column.type.stored_type, Integer):
             # SQLite would keep the fraction in the column of integers
             return super().stored(column, Cast(value, column.type))
         kind, own = kind_of(column), kind_of(value)
@@ -302,7 +302,7 @@ class SQLiteCompiler(PartsInSQLite):
 
     def _moment_arithmetic(self, node: BinaryExpression[Any]) -> str | None:
         """Write arithmetic on dates, times and intervals; None for everything else."""
-        op, left, right = node.operator, node.left.type.storage.name, node.right.type.storage.name
+        op, left, right = node.operator, node.left.type.stored_type.lookup_name, node.right.type.stored_type.lookup_name
         if op is ops.ADD:
             if left in _MOMENTS:
                 return self._moved(node.left, node.right)
@@ -320,20 +320,20 @@ class SQLiteCompiler(PartsInSQLite):
         return None
 
     def _moved(self, moment: ColumnElement[Any], by: ColumnElement[Any], sign: str = "") -> str:
-        function = "moment_add" if by.type.storage.name == "interval" else "moment_add_days"
+        function = "moment_add" if by.type.stored_type.lookup_name == "interval" else "moment_add_days"
         amount = f"{sign}({self.moment(by)})" if sign else self.moment(by)
         return f"{function}({self.moment(moment)}, {amount})"
 
     def visit_extract(self, node: Extract) -> str:
-        if node.element.type.storage.name == "interval":
+        if node.element.type.stored_type.lookup_name == "interval":
             return _PARTS_OF_SPANS[node.field].format(f"({self.moment(node.element)})")
         return f"moment_part('{node.field}', {self.moment(node.element)})"
 
     def visit_cast(self, node: Cast[Any]) -> str:
-        if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Numeric):
+        if isinstance(node.type.stored_type, Integer) and isinstance(node.element.type.stored_type, Numeric):
             # CAST would cut the fraction off
             return f"CAST(decimal_round({self.process(node.element)}) AS INTEGER)"
-        if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Float):
+        if isinstance(node.type.stored_type, Integer) and isinstance(node.element.type.stored_type, Float):
             return f"CAST(float_round({self.process(node.element)}) AS INTEGER)"
         kind, own = kind_of(node), kind_of(node.element)
         if kind is not None and own is not None and kind != own:
@@ -348,12 +348,12 @@ class SQLiteCompiler(PartsInSQLite):
         return self.as_own_text(node, f"CASE {whens}{otherwise} END")
 
     def as_type(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
-        if isinstance(type_.storage, Numeric):
+        if isinstance(type_.stored_type, Numeric):
             return self.decimal_operand(node, ops.COMMA)
         kind = kind_of_type(type_)
         text = self.process(node) if kind is None else self.as_kind(node, kind)
         # an integer would go on being one, and be divided as one
-        mixed = isinstance(type_.storage, Float) and isinstance(node.type.storage, (Integer, Numeric))
+        mixed = isinstance(type_.stored_type, Float) and isinstance(node.type.stored_type, (Integer, Numeric))
         return f"CAST({text} AS REAL)" if mixed else text
 
     def conflict_constraint(self, name: str) -> str:
@@ -465,22 +465,22 @@ class SQLiteCompiler(PartsInSQLite):
             return self._array_of_rows(node)
         if name in ("sum", "avg"):
             _refuse_sum(name, node.arguments)
-        if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
+        if node is self._windowed and name in ("min", "max") and isinstance(node.type.stored_type, Numeric):
             # the functions of decimals have no windows; SQLite's own go by the collation
             return f"{name}({self.operand(node.arguments[0], ops.COLLATE)} COLLATE decimal)"
-        if name in _ALIKE and (isinstance(node.type.storage, (Numeric, Float)) or kind_of(node) is not None):
+        if name in _ALIKE and (isinstance(node.type.stored_type, (Numeric, Float)) or kind_of(node) is not None):
             first, *others = (self.as_type(argument, node.type) for argument in node.arguments)
-            collation = " COLLATE decimal" if isinstance(node.type.storage, Numeric) else ""
+            collation = " COLLATE decimal" if isinstance(node.type.stored_type, Numeric) else ""
             return f"{_RENAMED.get(name, name)}({', '.join([f'{first}{collation}', *others])})"
         if name in ("now", "current_timestamp") and not node.arguments:
             return _NOW
         if (
             name in ("min", "max", "sum", "avg")
             and any(self.has_forms(argument) for argument in node.arguments)
-            and not isinstance(node.type.storage, Numeric)
+            and not isinstance(node.type.stored_type, Numeric)
         ):
             return f"{name}({', '.join(self.told_apart(argument) for argument in node.arguments)})"
-        if name in _EXACT_FUNCTIONS and isinstance(node.type.storage, Numeric):
+        if name in _EXACT_FUNCTIONS and isinstance(node.type.stored_type, Numeric):
             return f"decimal_{name}({', '.join(self.process(argument) for argument in node.arguments)})"
         if name in _RENAMED:
             return f"{_RENAMED[name]}({', '.join(self.process(argument) for argument in node.arguments)})"

@@ -131,7 +131,7 @@ class PartsInSQLite(ComparingCompiler):
 
     def _item_value(self, node: ColumnElement[object]) -> str:
         text = self.operand(node, ops.EQ, strict=True)
-        return f"{text} COLLATE decimal" if isinstance(node.type.storage, Numeric) else text
+        return f"{text} COLLATE decimal" if isinstance(node.type.stored_type, Numeric) else text
 
     def binary_array_contains(self, node: BinaryExpression[object]) -> str:
         """Write the containment of arrays."""
@@ -186,7 +186,7 @@ class PartsInSQLite(ComparingCompiler):
 
     def _item_around(self, node: ExpandingParameter) -> str:
         """Return an item of a list with what its type puts around it."""
-        array = node.type.storage
+        array = node.type.stored_type
         return self.value_around(array.item_type, "value") if isinstance(array, ARRAY) else "value"
 
     def binary_in(self, node: BinaryExpression[object]) -> str:
@@ -196,7 +196,7 @@ class PartsInSQLite(ComparingCompiler):
             return self._in_rows(node.left, node.operator, given)
         if not isinstance(given, ExpandingParameter):
             return self.binary_of(node)
-        item_type = self.dialect.stored_as(given.type.storage.item_type)  # type: ignore[attr-defined]
+        item_type = self.dialect.stored_as(given.type.stored_type.item_type)  # type: ignore[attr-defined]
         if isinstance(item_type, LargeBinary):
             raise CompileError(
                 "SQLite takes no bytes in a parameter of IN that is a list. Give the values themselves: in_([...])."

@@ -78,7 +78,7 @@ def array_binder(type_: ARRAY, item_binder: Processor | None) -> Processor:
     def bind(value: object) -> Any:
         if value is None:
             return None
-        type_.convert(value)
+        type_.to_stored(value)
         return json.dumps(store(value), ensure_ascii=False, separators=(",", ":"))
 
     return bind
@@ -116,7 +116,7 @@ def _bind_date(type_: TypeEngine[Any]) -> Processor:
         if value is None:
             return None
         if type(value) is not dt.date:
-            value = type_.convert(value)
+            value = type_.to_stored(value)
         return value.isoformat()
 
     return bind
@@ -126,7 +126,7 @@ def _bind_time(type_: TypeEngine[Any]) -> Processor:
     def bind(value: object) -> Any:
         if value is None:
             return None
-        return type_.convert(value).isoformat("microseconds")
+        return type_.to_stored(value).isoformat("microseconds")
 
     return bind
 
@@ -136,7 +136,7 @@ def _bind_datetime(type_: DateTime) -> Processor:
         if value is None:
             return None
         if type(value) is not dt.datetime or value.tzinfo is not None:
-            value = type_.convert(value).replace(tzinfo=None)
+            value = type_.to_stored(value).replace(tzinfo=None)
         # always with microseconds: SQLite compares the texts, which then sort as the moments do
         return value.isoformat(" ", "microseconds")
 
@@ -144,7 +144,7 @@ def _bind_datetime(type_: DateTime) -> Processor:
         if value is None:
             return None
         if type(value) is not dt.datetime or value.tzinfo is not _UTC:
-            value = type_.convert(value)
+            value = type_.to_stored(value)
             try:
                 value = value.astimezone(_UTC)
             except OverflowError:
@@ -159,7 +159,7 @@ def _bind_interval(type_: Interval) -> Processor:
         if value is None:
             return None
         if type(value) is not dt.timedelta:
-            value = type_.convert(value)
+            value = type_.to_stored(value)
         microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
         if not -_MAX_INTEGER <= microseconds <= _MAX_INTEGER:
             out_of_range(type_, value, "less than 292,000 years", "Store a number of days instead.")
@@ -169,7 +169,7 @@ def _bind_interval(type_: Interval) -> Processor:
         if value is None:
             return None
         try:
-            return (_EPOCH + type_.convert(value)).isoformat(" ", "microseconds")
+            return (_EPOCH + type_.to_stored(value)).isoformat(" ", "microseconds")
         except OverflowError:
             out_of_range(
                 type_, value, "a span that ends in the years 1 to 9999, counted from 1970", "Use a shorter one."
@@ -188,7 +188,7 @@ def _bind_unknown(type_: TypeEngine[Any], dialect: Dialect) -> Processor:
         if type(value) in _NATIVE:
             return value
         guessed = type_for_value(value)
-        processor = dialect.bind_processor(guessed) if guessed.name != "null" else None
+        processor = dialect.bind_processor(guessed) if guessed.lookup_name != "null" else None
         return value if processor is None else processor(value)
 
     return bind

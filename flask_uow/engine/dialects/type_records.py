@@ -63,7 +63,7 @@ def record_of(records: Mapping[str, R], type_: TypeEngine[Any], dialect: str) ->
 
     :raises CompileError: where the database has nothing for it.
     """
-    found = records.get(type_.name)
+    found = records.get(type_.lookup_name)
     if found is None:
         raise CompileError(
             f"{type_!r} is no type of {dialect}. Use another one there, with_variant(String, {dialect!r}) say, or a TypeDecorator."

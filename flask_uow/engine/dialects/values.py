@@ -44,7 +44,7 @@ def integer_binder(type_: Integer) -> Processor:
             return value
         if value is None:
             return None
-        return type_.convert(value)
+        return type_.to_stored(value)
 
     return bind
 
@@ -56,12 +56,12 @@ def string_binder(type_: String) -> Processor:
     def bind(value: object) -> Any:
         if type(value) is str or value is None:
             return value
-        return type_.convert(value)
+        return type_.to_stored(value)
 
     def bind_limited(value: object) -> Any:
         if value is None or (type(value) is str and len(value) <= cast("int", length)):
             return value
-        return type_.convert(value)
+        return type_.to_stored(value)
 
     return bind if length is None else bind_limited
 
@@ -69,12 +69,12 @@ def string_binder(type_: String) -> Processor:
 def float_binder(type_: Float) -> Processor:
     """Return the processor for floats, which takes ints as well."""
     if type_.asdecimal:
-        return lambda value: None if value is None else float(type_.convert(value))
+        return lambda value: None if value is None else float(type_.to_stored(value))
 
     def bind(value: object) -> Any:
         if type(value) is float or value is None:
             return value
-        return type_.convert(value)
+        return type_.to_stored(value)
 
     return bind
 
@@ -94,7 +94,7 @@ def boolean_binder(type_: Boolean, true: object, false: object) -> Processor:
             return true
         if value is False:
             return false
-        return None if value is None else (true if type_.convert(value) else false)
+        return None if value is None else (true if type_.to_stored(value) else false)
 
     return bind
 
@@ -107,7 +107,7 @@ def binary_binder(type_: LargeBinary) -> Processor:
     def bind(value: object) -> Any:
         if value is None or (type(value) is bytes and (length is None or len(value) <= length)):
             return value
-        return type_.convert(value)
+        return type_.to_stored(value)
 
     return bind
 
@@ -116,14 +116,14 @@ def exact_class_binder(type_: TypeEngine[Any], cls: type[Any]) -> Processor:
     """Return the processor that passes instances of ``cls`` as they are, and converts everything else."""
 
     def bind(value: object) -> Any:
-        return value if type(value) is cls else type_.convert(value)
+        return value if type(value) is cls else type_.to_stored(value)
 
     return bind
 
 
 def checking_binder(type_: TypeEngine[Any]) -> Processor:
     """Return the processor that converts and checks every value."""
-    return type_.convert
+    return type_.to_stored
 
 
 def enum_binder(type_: Enum) -> Processor:
@@ -134,7 +134,7 @@ def enum_binder(type_: Enum) -> Processor:
     def bind(value: object) -> Any:
         if value is None:
             return None
-        member = type_.convert(value)
+        member = type_.to_stored(value)
         # a str is there only where the type lets strings pass that are none of its texts
         return texts[member] if not isinstance(member, str) else texts.get(member, member)
 
@@ -209,7 +209,7 @@ def uuid_binder(type_: Uuid) -> Processor:
         if type(value) is not uuid.UUID:
             if value is None:
                 return None
-            value = type_.convert(value)
+            value = type_.to_stored(value)
         return str(value)
 
     def bind_digits(value: object) -> Any:

@@ -374,7 +374,7 @@ def domain_of(name: str, base: str) -> TypeEngine[Any]:
     type_ = type_of(base)
     if isinstance(type_, types.NativeType):
         return types.NativeType(name)
-    type_.native = name
+    type_.native_name = name
     return type_
 
 

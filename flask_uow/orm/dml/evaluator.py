@@ -73,7 +73,7 @@ def has_forms(type_: TypeEngine[Any]) -> bool:
     collation = getattr(type_, "collation", None)
     return (
         isinstance(type_, PostgreSQLText)
-        or type_.name == "char"
+        or type_.lookup_name == "char"
         or (collation is not None and _EXACT_COLLATION.fullmatch(collation) is None)
     )
 
@@ -85,9 +85,9 @@ def _has_expression(type_: TypeEngine[Any]) -> bool:
 def _compares_alike(type_: TypeEngine[Any]) -> bool:
     """Return True for a type whose values are equal in the database where they are in Python."""
     # the database has these in another form than the object, padded or rounded say, and compares that
-    if isinstance(type_, (TypeDecorator, UserDefinedType, JSON, ARRAY)) or type_.name in ("real", "null"):
+    if isinstance(type_, (TypeDecorator, UserDefinedType, JSON, ARRAY)) or type_.lookup_name in ("real", "null"):
         return False
-    if expressing.are_there and any(map(_has_expression, (type_, *type_.variants.values()))):
+    if expressing.are_there and any(map(_has_expression, (type_, *type_.dialect_variants.values()))):
         return False
     # of single precision, maybe: the row holds another number than the object
     return not (isinstance(type_, Float) and type_.precision is not None) and not has_forms(type_)
@@ -160,7 +160,7 @@ class Evaluator:
         value = node.value
         if str(node.key) in self._params:
             try:
-                value = node.type.convert(self._params[str(node.key)])
+                value = node.type.to_stored(self._params[str(node.key)])
             except DataError as error:
                 # the database is to refuse it
                 raise NotEvaluable(str(error)) from error
@@ -258,7 +258,7 @@ class Evaluator:
         :raises NotEvaluable: where the database (or the column's type) has a say in that.
         """
         type_ = column.type
-        if isinstance(type_, (TypeDecorator, JSON, ARRAY, Numeric)) or type_.name in (
+        if isinstance(type_, (TypeDecorator, JSON, ARRAY, Numeric)) or type_.lookup_name in (
             "char",
             "real",
             "float",

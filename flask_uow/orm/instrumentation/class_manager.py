@@ -163,7 +163,7 @@ def _defines(class_: type, name: str) -> bool:
 
 
 def _assignment_check(type_: TypeEngine[Any], listeners: Listeners | None, name: str) -> Check | None:
-    convert = type_.convert if type_.checks_on_assignment else None
+    convert = type_.to_stored if type_.checks_on_assignment else None
     if listeners is None and convert is None:
         return None
     plain = type_.value_class

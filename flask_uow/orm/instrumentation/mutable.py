@@ -95,7 +95,7 @@ class MutableType(TypeDecorator):
         self.mutable_class = mutable_class
         self.value_class = mutable_class
 
-    def convert(self, value: object) -> Any:
+    def to_stored(self, value: object) -> Any:
         """Return the value as one of the class."""
         return self.mutable_class.coerce("a column of mutable values", value)
 

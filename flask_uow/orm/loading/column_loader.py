@@ -189,7 +189,7 @@ def _key_value(mapper: Mapper, name: str, value: object) -> Any:
         if isinstance(type_, Integer) and isinstance(value, (float, Decimal)) and value % 1 == 0:
             # equal to the key, and a dict would find it
             return int(value)
-        return type_.convert(value)
+        return type_.to_stored(value)
     except DataError as error:
         message = f"{mapper.class_.__name__}.{name}, a primary key: {error.message}"
         raise DataError(message, orig=error.orig) from error

@@ -76,7 +76,7 @@ def types_of_keys(columns: Sequence[Any], near: Sequence[TypeEngine[Any]]) -> li
     """
     return [
         own
-        if any(isinstance(own.storage, kin) and isinstance(column.type.storage, kin) for kin in _KIN)
+        if any(isinstance(own.stored_type, kin) and isinstance(column.type.stored_type, kin) for kin in _KIN)
         else column.type
         for column, own in zip(columns, near, strict=True)
     ]

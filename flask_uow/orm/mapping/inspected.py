@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.exc import UnmappedColumnError
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.mapping.class_expressions import ClassExpression
@@ -94,11 +94,11 @@ class InspectedMapper(MappedSource):
     def get_property_by_column(self, column: Column[Any]) -> ColumnProperty:
         """Return the property of a column.
 
-        :raises InvalidRequestError: when no attribute is mapped to it.
+        :raises UnmappedColumnError: when no attribute is mapped to it.
         """
         name = self._names.get(column)
         if name is None:
-            raise InvalidRequestError(
+            raise UnmappedColumnError(
                 f"no attribute of {self.class_.__name__} is mapped to {column!r}. Its columns: {', '.join(self.columns.keys())}."
             )
         return self.column_attrs[name]

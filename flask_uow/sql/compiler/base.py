@@ -461,8 +461,8 @@ class ExpressionCompiler(ValueCompiler):
         op = node.operator
         if (
             op is ops.DIV
-            and isinstance(node.left.type.storage, Integer)
-            and isinstance(node.right.type.storage, Integer)
+            and isinstance(node.left.type.stored_type, Integer)
+            and isinstance(node.right.type.stored_type, Integer)
         ):
             left = f"CAST({self.process(node.left)} AS {self.dialect.cast_name(_FLOAT)})"
         else:
@@ -477,10 +477,10 @@ class ExpressionCompiler(ValueCompiler):
         """Write arithmetic and comparison of exact decimals that the database keeps as text; None where not concerned."""
         right = node.right
         many = right.items if node.operator in (ops.IN, ops.NOT_IN) and isinstance(right, ExpressionList) else ()
-        if not any(isinstance(operand.type.storage, Numeric) for operand in (node.left, right, *many)):
+        if not any(isinstance(operand.type.stored_type, Numeric) for operand in (node.left, right, *many)):
             return None
         if node.operator in ops.ARITHMETIC:
-            if not isinstance(node.type.storage, Numeric):
+            if not isinstance(node.type.stored_type, Numeric):
                 return None
             if node.operator is ops.MOD:
                 raise CompileError(f"{self.dialect.name} has no exact % for decimals. Compute it in Python.")
@@ -495,11 +495,11 @@ class ExpressionCompiler(ValueCompiler):
     def decimal_operand(self, node: ColumnElement[Any], op: Operator) -> str:
         """Return an operand that is compared with exact decimals kept as text; other numbers become text too."""
         text = self.operand(node, op, strict=True)
-        return f"CAST({text} AS TEXT)" if isinstance(node.type.storage, (Integer, Float)) else text
+        return f"CAST({text} AS TEXT)" if isinstance(node.type.stored_type, (Integer, Float)) else text
 
     def visit_between(self, node: Between) -> str:
         parts = (node.element, node.low, node.high)
-        if self.dialect.exact_decimal_text and any(isinstance(part.type.storage, Numeric) for part in parts):
+        if self.dialect.exact_decimal_text and any(isinstance(part.type.stored_type, Numeric) for part in parts):
             element = f"{self.decimal_operand(node.element, ops.COLLATE)} COLLATE decimal"
             low, high = (self.decimal_operand(end, node.operator) for end in parts[1:])
         else:
@@ -511,7 +511,7 @@ class ExpressionCompiler(ValueCompiler):
         op = node.operator
         if op in ops.ORDERINGS:
             return f"{self.order_term(node.element)} {op.sql}"
-        if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type.storage, Numeric):
+        if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type.stored_type, Numeric):
             return f"decimal_sub('0', {self.process(node.element)})"
         if op is ops.DISTINCT and self.has_forms(node.element):
             return f"DISTINCT {self.told_apart(node.element)}"
@@ -537,7 +537,7 @@ class ExpressionCompiler(ValueCompiler):
         named = isinstance(node, Label) and node.name in self.result_types
         name = node.name if named else self.compound_columns.get(id(node))
         text = self.process(node) if name is None else self.result_name(name)
-        if self.dialect.exact_decimal_text and isinstance(type_.storage, Numeric):
+        if self.dialect.exact_decimal_text and isinstance(type_.stored_type, Numeric):
             return f"{text} COLLATE decimal"
         return text
 

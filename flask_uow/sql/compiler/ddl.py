@@ -84,7 +84,7 @@ class DDLCompiler(ExpressionCompiler):
     def column_definition(self, column: Column[Any]) -> str:
         """Return one column of CREATE TABLE."""
         text = f"{self.dialect.quote(column.name)} {self.type_text(column.type)}"
-        collation = getattr(column.type.storage, "collation", None)
+        collation = getattr(column.type.stored_type, "collation", None)
         if collation is not None:
             text += f" COLLATE {self.dialect.quote(collation)}"
         if column.identity is not None:

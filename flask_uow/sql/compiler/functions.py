@@ -25,7 +25,7 @@ class FunctionCompiler(ExpressionCompiler):
     def visit_function(self, node: FunctionElement) -> str:
         name = node.function_name
         if self.dialect.exact_decimal_text and name.lower() in _DECIMAL_AGGREGATES:
-            if isinstance(node.type.storage, Numeric):
+            if isinstance(node.type.stored_type, Numeric):
                 name = f"decimal_{name.lower()}"
         if node.is_bare:
             return name

@@ -115,7 +115,7 @@ class PartsCompiler(ExpressionCompiler):
 
     def visit_match(self, node: Match) -> str:
         right = self.process(node.right)
-        if not isinstance(node.right.type.storage, TSQUERY):
+        if not isinstance(node.right.type.stored_type, TSQUERY):
             config = f"{self.literal(node.regconfig)}, " if node.regconfig is not None else ""
             right = f"plainto_tsquery({config}{right})"
         return f"{self.operand(node.left, node.operator)} {node.operator.sql} {right}"
@@ -131,7 +131,7 @@ class PartsCompiler(ExpressionCompiler):
     def binary_floordiv(self, node: BinaryExpression[object]) -> str:
         """Write the largest whole number that is not above the quotient."""
         left, right = (self.operand(part, ops.DIV, strict=True) for part in (node.left, node.right))
-        if isinstance(node.left.type.storage, Integer) and isinstance(node.right.type.storage, Integer):
+        if isinstance(node.left.type.stored_type, Integer) and isinstance(node.right.type.stored_type, Integer):
             exact = f"CAST({self.process(node.left)} AS {self.cast_text(_NUMERIC)})"
             return f"CAST(floor({exact} / {right}) AS {self.cast_text(_BIGINTEGER)})"
         return f"floor({left} / {right})"

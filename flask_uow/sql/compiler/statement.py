@@ -78,10 +78,10 @@ class GenericDialect:
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
         """Return the type as standard SQL writes it, with its length or its digits."""
-        stored: Any = type_.storage
-        if stored.native is not None:
-            return str(stored.native)
-        word: str = _WORDS.get(stored.name) or str(stored.name).upper()
+        stored: Any = type_.stored_type
+        if stored.native_name is not None:
+            return str(stored.native_name)
+        word: str = _WORDS.get(stored.lookup_name) or str(stored.lookup_name).upper()
         numbers = [getattr(stored, name, None) for name in ("length", "precision", "scale")]
         given = ", ".join(str(number) for number in numbers if number is not None)
         is_sized = given and word in ("VARCHAR", "CHAR", "NUMERIC", "FLOAT")

@@ -27,7 +27,7 @@ class ARRAY(TypeEngine[Any]):
     :raises ArgumentError: for an array of arrays, which is written as ``dimensions=2``.
     """
 
-    name = "array"
+    lookup_name = "array"
     value_class: Any = list
     is_joined = True
 
@@ -35,7 +35,7 @@ class ARRAY(TypeEngine[Any]):
         self, item_type: object, dimensions: int | None = None, as_tuple: bool = False, mutable: bool = False
     ) -> None:
         self.item_type = to_instance(item_type)
-        if isinstance(self.item_type.storage, ARRAY):
+        if isinstance(self.item_type.stored_type, ARRAY):
             raise ArgumentError("ARRAY(ARRAY(...)): write the type of the innermost items, and dimensions=2.")
         if dimensions is not None and dimensions < 1:
             raise ArgumentError(f"ARRAY(dimensions={dimensions!r}): expected 1 or more, or None for any.")
@@ -56,7 +56,7 @@ class ARRAY(TypeEngine[Any]):
         made.cache_key = (type(self), item_type.cache_key, *self.cache_key[2:])
         return made
 
-    def _convert(self, value: object) -> Any:
+    def _to_stored(self, value: object) -> Any:
         # the items are converted one by one when they are bound
         if not isinstance(value, (list, tuple)):
             wrong_kind(self, value, "a list", "Wrap a single value in a list.")
@@ -81,7 +81,7 @@ class ARRAY(TypeEngine[Any]):
     def copy_value(self, value: object) -> Any:
         return deepcopy(value) if self.mutable else value
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {
             "item_type": self.item_type,
             "dimensions": self.dimensions,

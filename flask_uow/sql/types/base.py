@@ -2,7 +2,7 @@
 
 A type owns its domain: the Python values that it takes and makes, the type of a value compared with it and of an arithmetic result. How a value
 travels to a database and back, and how DDL writes the type, is decided by the dialects (``engine/dialects/*_types.py``), which find their record
-of the type by :attr:`TypeEngine.name`. The table of docs/types.md shows users which values each type takes.
+of the type by :attr:`TypeEngine.lookup_name`. The table of docs/types.md shows users which values each type takes.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ T = TypeVar("T")
 class TypeEngine(Generic[T]):
     """The base of all column types. Immutable: every parameter is given at construction.
 
-    :ivar name: the name under which a dialect finds its conversion.
+    :ivar lookup_name: the name under which a dialect finds its conversion.
     :ivar value_class: the Python type of loaded values, as the library goes by it; of a TypeDecorator, that of its ``impl``.
     :ivar checks_on_assignment: True where the orm checks a value when it is assigned; else it is checked when bound.
     :ivar takes_all_of_its_class: True where every value of exactly :attr:`value_class` fits, so that nothing else needs a look.
     :ivar compares_all_of_its_class: True where each of them can be compared with a column of the type.
-    :ivar native: what the database calls the type, where that is another name: that of a domain, say.
-    :ivar variants: the types that take its place on single databases, by the dialects' names; see :meth:`with_variant`.
+    :ivar native_name: what the database calls the type, where that is another name: that of a domain, say.
+    :ivar dialect_variants: the types that take its place on single databases, by the dialects' names; see :meth:`with_variant`.
     :ivar cache_key: the class and the parameters; a part of the key of compiled SQL.
     """
 
-    name: str = "null"
+    lookup_name: str = "null"
     value_class: Any = object
     checks_on_assignment: ClassVar[bool] = False
     takes_all_of_its_class: bool = False
     compares_all_of_its_class: bool = False
-    native: str | None = None
+    native_name: str | None = None
     # True where + joins two values of the type
     is_joined: ClassVar[bool] = False
-    variants: Mapping[str, TypeEngine[Any]] = MappingProxyType({})
+    dialect_variants: Mapping[str, TypeEngine[Any]] = MappingProxyType({})
     # the type without limits that values of this one are compared as; None for this one, whose SQL around them that has not
     _unlimited: TypeEngine[Any] | None = None
     _compared: ClassVar[tuple[type[Any], ...]] = ()
@@ -91,23 +91,23 @@ class TypeEngine(Generic[T]):
         """The Python type of loaded values. A type of an application may say another one, which is for its own use."""
         return self.value_class
 
-    def convert(self, value: Any) -> Any:
+    def to_stored(self, value: Any) -> Any:
         """Return the value that a column of this type stores for ``value``: one of :attr:`value_class`; None stays None.
 
         :raises DataError: for a value of the wrong kind, out of range, or that would lose something; ``orig`` is a TypeError or a ValueError.
         """
-        return None if value is None else self._convert(value)
+        return None if value is None else self._to_stored(value)
 
-    def _convert(self, value: Any) -> Any:
-        """Do :meth:`convert` for anything but None: convert a value that loses nothing by it, refuse every other one."""
+    def _to_stored(self, value: Any) -> Any:
+        """Do :meth:`to_stored` for anything but None: convert a value that loses nothing by it, refuse every other one."""
         return value
 
     def check(self, value: object) -> None:
         """Check that a column of this type can hold ``value``, on whatever database; None always fits.
 
-        :raises DataError: as :meth:`convert` does.
+        :raises DataError: as :meth:`to_stored` does.
         """
-        self.convert(value)
+        self.to_stored(value)
 
     def for_comparison(self, value: Any) -> tuple[Any, TypeEngine[Any]]:
         """Return the stand-in of a plain value that is compared (``=``, ``<``, IN, BETWEEN) with an expression of this type, and its type.
@@ -115,7 +115,7 @@ class TypeEngine(Generic[T]):
         :raises DataError: for a value that a column of this type would not take, and that databases do not compare with one either.
         """
         if type(value) not in self._widened:
-            value = self.convert(value)
+            value = self.to_stored(value)
         return value, self.coerce_compared(value)
 
     def bind_expression(self, bindvalue: ColumnElement[Any]) -> ColumnElement[Any] | None:
@@ -154,18 +154,18 @@ class TypeEngine(Generic[T]):
 
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
         """Return the type of ``self op other``, for the arithmetic operators add, sub, mul, div and mod."""
-        if other.name == "null":
+        if other.lookup_name == "null":
             return self
-        result = RESULT_FAMILIES.get((self.storage.family, op, other.storage.family))
+        result = RESULT_FAMILIES.get((self.stored_type.compared_family, op, other.stored_type.compared_family))
         return self if result is None else PLAIN.of_family(result)
 
     @property
-    def family(self) -> str:
+    def compared_family(self) -> str:
         """The family of types to which it belongs in arithmetic, see :mod:`flask_uow.sql.type_arithmetic`."""
-        return self.name
+        return self.lookup_name
 
     @property
-    def storage(self) -> TypeEngine[Any]:
+    def stored_type(self) -> TypeEngine[Any]:
         """The type that the database sees: the type itself, or what a :class:`TypeDecorator` is made of."""
         return self
 
@@ -180,15 +180,15 @@ class TypeEngine(Generic[T]):
         if not dialect_names:
             raise ArgumentError(f"{self!r}.with_variant() names no database. Name one, 'sqlite' say, behind the type.")
         for name in dialect_names:
-            if name in self.variants:
+            if name in self.dialect_variants:
                 raise ArgumentError(
-                    f"{self!r} has a variant for {name!r} already, {self.variants[name]!r}. Give one only."
+                    f"{self!r} has a variant for {name!r} already, {self.dialect_variants[name]!r}. Give one only."
                 )
         variant = type_ if isinstance(type_, TypeEngine) else type_()
         key = (*self.cache_key, *((name, variant.cache_key) for name in dialect_names))
         made = copy(self)
         # a plain dict, so that the type can be pickled and copied
-        made.variants = {**self.variants, **dict.fromkeys(dialect_names, variant)}
+        made.dialect_variants = {**self.dialect_variants, **dict.fromkeys(dialect_names, variant)}
         if type(variant).bind_expression is not TypeEngine.bind_expression:
             made._unlimited = None
         made.cache_key = key
@@ -221,7 +221,7 @@ class TypeEngine(Generic[T]):
 
         :param dialect: the dialect of a database, ``engine.dialect``; a general form when None.
         """
-        return self.name.upper() if dialect is None else dialect.type_ddl(self)
+        return self.lookup_name.upper() if dialect is None else dialect.type_ddl(self)
 
     def is_mutable(self) -> bool:
         """Return True where values are changed in place, so that a copy is kept of each to compare it with."""
@@ -236,10 +236,10 @@ class TypeEngine(Generic[T]):
         return bool(a == b)
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{key}={value!r}" for key, value in self._arguments().items() if value is not None)
+        given = ", ".join(f"{key}={value!r}" for key, value in self._type_arguments().items() if value is not None)
         return f"{type(self).__name__}({given})"
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {}
 
 
@@ -252,7 +252,9 @@ def _key_of_all(type_: TypeEngine[Any]) -> tuple[Any, ...]:
     found: tuple[Any, ...] | None = held.get("_whole_key")
     if found is None:
         items = (
-            (name, type(value), value) for name, value in sorted(held.items()) if name not in ("variants", "_whole_key")
+            (name, type(value), value)
+            for name, value in sorted(held.items())
+            if name not in ("dialect_variants", "_whole_key")
         )
         found = (type(type_), *((n, c, v.cache_key if isinstance(v, TypeEngine) else v) for n, c, v in items))
         try:
@@ -264,13 +266,13 @@ def _key_of_all(type_: TypeEngine[Any]) -> tuple[Any, ...]:
 
 
 def _set_key(type_: TypeEngine[Any], key: tuple[Any, ...]) -> None:
-    vars(type_).update(_key=key, _whole_key=None)
+    vars(type_).update(_held_key=key, _whole_key=None)
 
 
 class NullType(TypeEngine[Any]):
     """The type of an expression about which nothing is known; values pass as the driver has them."""
 
-    name = "null"
+    lookup_name = "null"
 
     def __reduce__(self) -> Any:
         return "NULLTYPE" if self is NULLTYPE else super().__reduce__()
@@ -286,11 +288,11 @@ class NativeType(NullType):
     """
 
     def __init__(self, native: str) -> None:
-        self.native = native
+        self.native_name = native
         self.cache_key = (type(self), native)
 
-    def _arguments(self) -> dict[str, Any]:
-        return {"native": self.native}
+    def _type_arguments(self) -> dict[str, Any]:
+        return {"native": self.native_name}
 
 
 def type_for_value(value: object) -> TypeEngine[Any]:

@@ -22,7 +22,7 @@ class LargeBinary(TypeEngine[bytes]):
     :raises ArgumentError: for a length that is not a positive int.
     """
 
-    name = "large_binary"
+    lookup_name = "large_binary"
     value_class = bytes
     compares_all_of_its_class = True
     _compared = (bytes, bytearray, memoryview)
@@ -34,7 +34,7 @@ class LargeBinary(TypeEngine[bytes]):
         self.length = length
         self.cache_key = (type(self), length)
 
-    def _convert(self, value: object) -> bytes:
+    def _to_stored(self, value: object) -> bytes:
         if not isinstance(value, (bytes, bytearray, memoryview)):
             wrong_kind(self, value, "bytes", "Encode a str first: value.encode('utf-8').")
         data = bytes(value)
@@ -48,13 +48,13 @@ class LargeBinary(TypeEngine[bytes]):
         return (self._unlimited or self) if isinstance(value, self._compared) else super().coerce_compared(value)
 
     def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
-        return BINARYTYPE.convert(value), self._unlimited or self
+        return BINARYTYPE.to_stored(value), self._unlimited or self
 
     @property
     def of_parameters(self) -> TypeEngine[Any]:
         return self._unlimited or self
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"length": self.length}
 
 
@@ -65,7 +65,7 @@ class Uuid(TypeEngine[Any]):
     :param native_uuid: False keeps its 32 digits as text, as SQLAlchemy does on SQLite: for tables that other programs share.
     """
 
-    name = "uuid"
+    lookup_name = "uuid"
     value_class: Any = uuid.UUID
     checks_on_assignment = True
     takes_all_of_its_class = True
@@ -75,7 +75,7 @@ class Uuid(TypeEngine[Any]):
         self.as_uuid = as_uuid
         self.native_uuid = native_uuid
         if not native_uuid:
-            self.name = "uuid_digits"
+            self.lookup_name = "uuid_digits"
         if not as_uuid:
             self.value_class = str
             self.takes_all_of_its_class = self.compares_all_of_its_class = False
@@ -85,13 +85,13 @@ class Uuid(TypeEngine[Any]):
         is_text = not self.as_uuid and isinstance(value, str)
         return self if is_text or isinstance(value, uuid.UUID) else super().coerce_compared(value)
 
-    def _convert(self, value: object) -> uuid.UUID | str:
+    def _to_stored(self, value: object) -> uuid.UUID | str:
         read = value if isinstance(value, uuid.UUID) else _read(value)
         if read is None:
             wrong_kind(self, value, "a uuid.UUID", "Make it one: uuid.UUID(value).")
         return read if self.as_uuid else str(read)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"as_uuid": None if self.as_uuid else False, "native_uuid": None if self.native_uuid else False}
 
 

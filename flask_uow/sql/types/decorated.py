@@ -26,26 +26,26 @@ __all__ = ["PickleType", "TypeDecorator", "UserDefinedType"]
 class _UserType(TypeEngine[Any]):
     """The base of types that users subclass, which keep what they are made of in attributes of their own."""
 
-    _key: tuple[Any, ...] | None = None
+    _held_key: tuple[Any, ...] | None = None
     #: False where compare_values() is about changes in place only, and == about a value that another one was assigned for
     _compares_assigned = True
 
     @property
     def cache_key(self) -> tuple[Any, ...]:
         """The class and the parameters: whatever the instance holds; the instance itself where that has no hash."""
-        if self._key is None:
+        if self._held_key is None:
             held = [(name, type(value), _key_of(value)) for name, value in sorted(vars(self).items())]
             key: tuple[Any, ...] = (type(self), *held)
             try:
                 hash(key)
             except TypeError:
                 key = (type(self), self)
-            self._key = key
-        return self._key
+            self._held_key = key
+        return self._held_key
 
     @cache_key.setter
     def cache_key(self, key: tuple[Any, ...]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._key = key
+        self._held_key = key
 
 
 def _key_of(value: object) -> object:
@@ -65,7 +65,7 @@ class UserDefinedType(_UserType):
     Values pass as the driver has them where a method below is not overridden. Numbers, texts and so on are taken as they are: nothing is checked.
     """
 
-    name = "user_defined"
+    lookup_name = "user_defined"
 
     def __init__(self) -> None:
         """Take no parameters; a subclass may take some, which it keeps in attributes."""
@@ -110,7 +110,7 @@ class TypeDecorator(_UserType):
     :raises ArgumentError: for a subclass that names no ``impl``.
     """
 
-    name = "decorated"
+    lookup_name = "decorated"
     impl: Any = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -125,18 +125,18 @@ class TypeDecorator(_UserType):
         self.value_class = self.impl.value_class
 
     @property
-    def _inner(self) -> TypeEngine[Any]:
+    def _decorated_type(self) -> TypeEngine[Any]:
         # of an instance, impl is one; a class may name the class of a type
         made: TypeEngine[Any] = self.impl
         return made
 
     @property
-    def storage(self) -> TypeEngine[Any]:
-        return self._inner.storage
+    def stored_type(self) -> TypeEngine[Any]:
+        return self._decorated_type.stored_type
 
     def load_dialect_impl(self, dialect: SQLDialect) -> TypeEngine[Any]:
         """Return the type that one database is to see; ``impl`` unless overridden. ``dialect.name`` tells them apart."""
-        return self._inner
+        return self._decorated_type
 
     def process_bind_param(self, value: Any, dialect: SQLDialect) -> Any:
         """Return the value to be stored for a value (None included), as ``impl`` takes it."""
@@ -160,21 +160,21 @@ class TypeDecorator(_UserType):
     @property
     def impl_instance(self) -> TypeEngine[Any]:
         """The type that it is made of."""
-        return self._inner
+        return self._decorated_type
 
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
-        return self._inner.combined_with(other, op)
+        return self._decorated_type.combined_with(other, op)
 
     def is_mutable(self) -> bool:
-        return self._inner.is_mutable()
+        return self._decorated_type.is_mutable()
 
     def copy_value(self, value: Any) -> Any:
-        return self._inner.copy_value(value)
+        return self._decorated_type.copy_value(value)
 
     def compare_values(self, a: Any, b: Any) -> bool:
-        return self._inner.compare_values(a, b)
+        return self._decorated_type.compare_values(a, b)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"impl": self.impl}
 
 
@@ -281,5 +281,5 @@ class PickleType(TypeDecorator):
         copy = self.pickler.loads(self.pickler.dumps(value, self.protocol))
         return self.pickler.dumps(copy, self.protocol)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"mutable": None if self.mutable else "False"}

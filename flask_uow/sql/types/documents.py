@@ -48,7 +48,7 @@ class JSON(TypeEngine[Any]):
     :param binary: False for PostgreSQL's ``json`` in place of ``jsonb``: the text as it was written, which cannot be compared or indexed.
     """
 
-    name = "json"
+    lookup_name = "json"
     is_joined = True
     NULL: ClassVar[JsonNull] = _NULL
 
@@ -58,7 +58,7 @@ class JSON(TypeEngine[Any]):
         self.none_as_null = none_as_null
         self.cache_key = (type(self), mutable, binary, none_as_null)
 
-    def convert(self, value: object) -> Any:
+    def to_stored(self, value: object) -> Any:
         return self.NULL if value is None and not self.none_as_null else value
 
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
@@ -79,7 +79,7 @@ class JSON(TypeEngine[Any]):
     def copy_value(self, value: object) -> Any:
         return deepcopy(value) if self.mutable else value
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {
             "mutable": self.mutable or None,
             "binary": None if self.binary else False,

@@ -65,7 +65,7 @@ class DOMAIN(TypeDecorator, NamedType):
         self.data_type = to_instance(data_type)
         self.domain_name, self.schema = name, schema
         self.impl = copy(self.data_type)
-        self.impl.native = self.sql_name
+        self.impl.native_name = self.sql_name
         self.impl.cache_key = (*self.data_type.cache_key, self.sql_name)
         super().__init__()
         self.collation = collation
@@ -94,7 +94,7 @@ class DOMAIN(TypeDecorator, NamedType):
             conditions.append(f"({_VALUE.sub(lambda match: quoted, self.check_text)})")
         return " AND ".join(conditions) or None
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"name": self.domain_name, "data_type": self.data_type}
 
 
@@ -107,7 +107,7 @@ def named_types_of(type_: TypeEngine[Any]) -> Iterator[DOMAIN | Enum]:
             yield inner
             return
         inner = inner.impl
-    storage = inner.storage
+    storage = inner.stored_type
     if isinstance(storage, ARRAY):
         yield from named_types_of(storage.item_type)
     elif isinstance(storage, Enum) and storage.native_enum:

@@ -40,7 +40,7 @@ class Enum(TypeEngine[Any], NamedType):
     :raises ArgumentError: without any value, for a mix, or where ``values_callable`` does not give a text for each member.
     """
 
-    name = "enum"
+    lookup_name = "enum"
     checks_on_assignment = True
 
     def __init__(
@@ -123,6 +123,11 @@ class Enum(TypeEngine[Any], NamedType):
             return list(self.names)
         return [self.texts[member] for member in self.enum_class]
 
+    @property
+    def name(self) -> str | None:
+        """The name of the set, which a type of the database's own and a constraint are called by."""
+        return self.set_name
+
     def _name_members(self, cls: type[enum.Enum], values_callable: Callable[[Any], Iterable[str]] | None) -> None:
         """Take note of the texts that stand for members; an alias loads as the member that it is another name of."""
         self.texts = {member: member.name for member in cls}
@@ -145,13 +150,13 @@ class Enum(TypeEngine[Any], NamedType):
             return self if isinstance(value, self.enum_class) else type_for_value(value)
         return self if isinstance(value, str) and value in self._allowed else type_for_value(value)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {
             "of": self.enum_class.__name__ if self.enum_class is not None else self.names,
             "native_enum": self.native_enum or None,
         }
 
-    def _convert(self, value: object) -> Any:
+    def _to_stored(self, value: object) -> Any:
         enum_class = self.enum_class
         if enum_class is None:
             if not isinstance(value, str) or (value not in self.names and self.validate_strings):

@@ -35,7 +35,7 @@ def expression_of(type_: Any, dialect: SQLDialect, name: ExpressionName) -> Call
     """Return the method of a type, as one database sees it, that puts SQL around a value or a column; None where there is none."""
     if not expressing.are_there:
         return None
-    chosen = type_.variants.get(dialect.name, type_)
+    chosen = type_.dialect_variants.get(dialect.name, type_)
     if getattr(type(chosen), name) is not getattr(expressing.base, name):
         found: Callable[[Any], Any] = getattr(chosen, name)
         return found

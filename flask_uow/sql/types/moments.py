@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Date(TypeEngine[dt.date]):
     """A date; a datetime is refused, since its time would be lost."""
 
-    name = "date"
+    lookup_name = "date"
     value_class = dt.date
     _compared = (dt.date,)
     _widened = (dt.datetime,)
@@ -26,7 +26,7 @@ class Date(TypeEngine[dt.date]):
     takes_all_of_its_class = True
     compares_all_of_its_class = True
 
-    def _convert(self, value: object) -> dt.date:
+    def _to_stored(self, value: object) -> dt.date:
         if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
             cure = (
                 "Take .date() of a datetime."
@@ -51,10 +51,10 @@ class _Zoned(TypeEngine[T]):
         self.precision = _seconds_precision(type(self), precision)
         self.cache_key = (type(self), timezone, precision)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"timezone": self.timezone or None, "precision": self.precision}
 
-    def _convert(self, value: Any) -> Any:
+    def _to_stored(self, value: Any) -> Any:
         cls = self.value_class
         if cls is dt.datetime and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             if self.timezone:
@@ -84,7 +84,7 @@ def _seconds_precision(cls: type[Any], precision: int | None) -> int | None:
 class Time(_Zoned[dt.time]):
     """A time of day, with a zone or without one."""
 
-    name = "time"
+    lookup_name = "time"
     value_class = dt.time
     _compared = (dt.time,)
 
@@ -92,7 +92,7 @@ class Time(_Zoned[dt.time]):
 class DateTime(_Zoned[dt.datetime]):
     """A moment with a zone (loaded in UTC), or a date and time without one."""
 
-    name = "datetime"
+    lookup_name = "datetime"
     value_class = dt.datetime
     _compared = (dt.datetime,)
 
@@ -113,7 +113,7 @@ class Interval(TypeEngine[dt.timedelta]):
         PostgreSQL keeps it as its own interval in either case.
     """
 
-    name = "interval"
+    lookup_name = "interval"
     value_class = dt.timedelta
     _compared = (dt.timedelta,)
     checks_on_assignment = True
@@ -137,10 +137,10 @@ class Interval(TypeEngine[dt.timedelta]):
         self.precision = _seconds_precision(type(self), precision)
         self.cache_key = (type(self), self.fields, precision, native)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"fields": self.fields, "precision": self.precision, "native": None if self.is_native else False}
 
-    def _convert(self, value: object) -> dt.timedelta:
+    def _to_stored(self, value: object) -> dt.timedelta:
         if not isinstance(value, dt.timedelta):
             wrong_kind(self, value, "a datetime.timedelta", "Make it one: timedelta(seconds=...).")
         return value

@@ -74,7 +74,7 @@ class VARCHAR(String):
 class CHAR(String):
     """CHAR: text of a fixed length; PostgreSQL pads it with blanks."""
 
-    name = "char"
+    lookup_name = "char"
 
 
 class TEXT(Text):
@@ -141,7 +141,7 @@ class FLOAT(Float):
 class REAL(Float):
     """REAL: single precision on PostgreSQL."""
 
-    name = "real"
+    lookup_name = "real"
 
 
 class DOUBLE_PRECISION(Float):  # noqa: N801  (SQL's own spelling)

@@ -20,7 +20,7 @@ _MOST_DIGITS = 20
 class Integer(TypeEngine[int]):
     """An integer of 32 bits."""
 
-    name = "integer"
+    lookup_name = "integer"
     value_class = int
     compares_all_of_its_class = True
     minimum: ClassVar[int] = -(2**31)
@@ -33,7 +33,7 @@ class Integer(TypeEngine[int]):
         return self if fits else type_for_value(value)
 
     @property
-    def family(self) -> str:
+    def compared_family(self) -> str:
         # integers of all sizes are one
         return "integer"
 
@@ -41,14 +41,14 @@ class Integer(TypeEngine[int]):
     def of_parameters(self) -> TypeEngine[Any]:
         return self._unlimited or self
 
-    def _convert(self, value: object) -> int:
+    def _to_stored(self, value: object) -> int:
         read = whole_number(value) if isinstance(value, str) else None
         try:
             number = operator.index(cast("int", value)) if read is None else read
         except TypeError:
             wrong_kind(self, value, "an int", "Convert it with int(), or use Float or Numeric for fractions.")
         if not self.minimum <= number <= self.maximum:
-            cure = "Use BigInteger" if self.name != "big_integer" else "Use Numeric"
+            cure = "Use BigInteger" if self.lookup_name != "big_integer" else "Use Numeric"
             out_of_range(self, value, f"{self.minimum} to {self.maximum}", f"{cure} for larger numbers.")
         return number
 
@@ -56,7 +56,7 @@ class Integer(TypeEngine[int]):
 class SmallInteger(Integer):
     """An integer of 16 bits."""
 
-    name = "small_integer"
+    lookup_name = "small_integer"
     minimum = -(2**15)
     maximum = 2**15 - 1
 
@@ -64,7 +64,7 @@ class SmallInteger(Integer):
 class BigInteger(Integer):
     """An integer of 64 bits."""
 
-    name = "big_integer"
+    lookup_name = "big_integer"
     minimum = -(2**63)
     maximum = 2**63 - 1
 
@@ -82,7 +82,7 @@ class Boolean(TypeEngine[bool]):
     :param name: the name of that constraint.
     """
 
-    name = "boolean"
+    lookup_name = "boolean"
     value_class = bool
     compares_all_of_its_class = True
     _compared = (bool,)
@@ -92,10 +92,10 @@ class Boolean(TypeEngine[bool]):
         self.create_constraint = create_constraint
         self.constraint_name = name
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"create_constraint": self.create_constraint or None, "name": self.constraint_name}
 
-    def _convert(self, value: object) -> bool:
+    def _to_stored(self, value: object) -> bool:
         if not (isinstance(value, int) and value in (0, 1)):
             wrong_kind(
                 self, value, "True or False", _CURE_OF_TEXT if isinstance(value, str) else "Convert it with bool()."
@@ -112,7 +112,7 @@ class Float(TypeEngine[float]):
         float.
     """
 
-    name = "float"
+    lookup_name = "float"
     value_class: Any = float
     compares_all_of_its_class = True
     _compared = (float, int)
@@ -132,7 +132,7 @@ class Float(TypeEngine[float]):
             self.value_class = decimal.Decimal
         self.cache_key = (type(self), precision, asdecimal, decimal_return_scale)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {
             "precision": self.precision,
             "asdecimal": self.asdecimal or None,
@@ -140,7 +140,7 @@ class Float(TypeEngine[float]):
         }
 
     @property
-    def family(self) -> str:
+    def compared_family(self) -> str:
         return "float"
 
     def loaded(self, value: float) -> decimal.Decimal:
@@ -148,7 +148,7 @@ class Float(TypeEngine[float]):
         scale = self.decimal_return_scale
         return decimal.Decimal(repr(value) if scale is None else f"{value:.{scale}f}")
 
-    def _convert(self, value: object) -> Any:
+    def _to_stored(self, value: object) -> Any:
         if self.asdecimal:
             # its column is a float, so that one is no worse than the Decimal that is written like it
             return decimal.Decimal(repr(value)) if isinstance(value, float) else as_decimal(self, value)
@@ -166,7 +166,7 @@ class Double(Float):
     :param asdecimal: as of :class:`Float`; likewise ``decimal_return_scale``.
     """
 
-    name = "double"
+    lookup_name = "double"
 
     def __init__(self, *, asdecimal: bool = False, decimal_return_scale: int | None = None) -> None:
         super().__init__(None, asdecimal, decimal_return_scale)
@@ -180,7 +180,7 @@ class Numeric(TypeEngine[decimal.Decimal]):
     :param asdecimal: False loads floats and takes them.
     """
 
-    name = "numeric"
+    lookup_name = "numeric"
     value_class: Any = decimal.Decimal
     checks_on_assignment = True
 
@@ -201,7 +201,7 @@ class Numeric(TypeEngine[decimal.Decimal]):
         )
 
     @property
-    def family(self) -> str:
+    def compared_family(self) -> str:
         return "numeric" if self.asdecimal else "float"
 
     def fit(self, number: decimal.Decimal, value: object) -> decimal.Decimal:
@@ -238,10 +238,10 @@ class Numeric(TypeEngine[decimal.Decimal]):
             return self._unlimited or self
         return self if isinstance(value, float) and not self.asdecimal else type_for_value(value)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"precision": self.precision, "scale": self.scale, "asdecimal": None if self.asdecimal else "False"}
 
-    def _convert(self, value: Any) -> decimal.Decimal | float:
+    def _to_stored(self, value: Any) -> decimal.Decimal | float:
         self.fit(as_decimal(self, value), value)
         if self.asdecimal:
             return value if isinstance(value, decimal.Decimal) else decimal.Decimal(value)

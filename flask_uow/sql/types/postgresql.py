@@ -18,7 +18,7 @@ __all__ = [
 class PostgreSQLText(TypeEngine[str]):
     """The base of types whose values travel as text that the server reads."""
 
-    name = "postgresql_text"
+    lookup_name = "postgresql_text"
     value_class = str
     # what is taken for its text beside str
     _written: ClassVar[tuple[type[Any], ...]] = ()
@@ -29,7 +29,7 @@ class PostgreSQLText(TypeEngine[str]):
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         return self if isinstance(value, (str, *self._written)) else super().coerce_compared(value)
 
-    def _convert(self, value: object) -> str:
+    def _to_stored(self, value: object) -> str:
         if isinstance(value, self._written):
             return str(value)
         if not isinstance(value, str):
@@ -41,7 +41,7 @@ class PostgreSQLText(TypeEngine[str]):
 class INET(PostgreSQLText):
     """An address of a host, with its network or without: ``"10.0.0.1"``, ``"10.0.0.1/8"``, or an object of :mod:`ipaddress`."""
 
-    native = "inet"
+    native_name = "inet"
     _written = (
         ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Interface, ipaddress.IPv6Interface,
         ipaddress.IPv4Network, ipaddress.IPv6Network,
@@ -51,25 +51,25 @@ class INET(PostgreSQLText):
 class CIDR(INET):
     """An address of a network: ``"10.0.0.0/8"``."""
 
-    native = "cidr"
+    native_name = "cidr"
 
 
 class MACADDR(PostgreSQLText):
     """A MAC address: ``"08:00:2b:01:02:03"``."""
 
-    native = "macaddr"
+    native_name = "macaddr"
 
 
 class MACADDR8(PostgreSQLText):
     """A MAC address of eight bytes: ``"08:00:2b:01:02:03:04:05"``."""
 
-    native = "macaddr8"
+    native_name = "macaddr8"
 
 
 class CITEXT(PostgreSQLText):
     """Texts that compare whatever the case of their letters; of the extension ``citext``, which the database has to have."""
 
-    native = "citext"
+    native_name = "citext"
 
 
 class BIT(PostgreSQLText):
@@ -82,53 +82,53 @@ class BIT(PostgreSQLText):
     def __init__(self, length: int | None = None, varying: bool = False) -> None:
         self.length, self.varying = length, varying
         word = "bit varying" if varying else "bit"
-        self.native = word if length is None else f"{word}({length})"
-        self.cache_key = (type(self), self.native)
+        self.native_name = word if length is None else f"{word}({length})"
+        self.cache_key = (type(self), self.native_name)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"length": self.length, "varying": self.varying or None}
 
 
 class MONEY(PostgreSQLText):
     """An amount of money, as the text that the server makes of it: ``"$1,000.00"``. Use :class:`Numeric` to compute with amounts."""
 
-    native = "money"
+    native_name = "money"
 
 
 class OID(BigInteger):
     """The number of an object in the catalog."""
 
-    native = "oid"
+    native_name = "oid"
 
 
 class REGCLASS(PostgreSQLText):
     """The name of a table or index, to be looked up in the catalog."""
 
-    native = "regclass"
+    native_name = "regclass"
 
 
 class REGCONFIG(PostgreSQLText):
     """The name of a configuration of text search."""
 
-    native = "regconfig"
+    native_name = "regconfig"
 
 
 class JSONPATH(PostgreSQLText):
     """A path into documents: ``"$.items[*].price"``."""
 
-    native = "jsonpath"
+    native_name = "jsonpath"
 
 
 class TSQUERY(PostgreSQLText):
     """The search terms of a text search; made by ``func.to_tsquery()``, ``func.websearch_to_tsquery()`` and the like."""
 
-    native = "tsquery"
+    native_name = "tsquery"
 
 
 class TSVECTOR(PostgreSQLText):
     """The words of a document, for text search; made by ``func.to_tsvector()`` or given as text."""
 
-    native = "tsvector"
+    native_name = "tsvector"
 
 
 class HSTORE(TypeEngine[dict[str, Any]]):
@@ -139,8 +139,8 @@ class HSTORE(TypeEngine[dict[str, Any]]):
     :param mutable: notice changes in place too, at the cost of a copy of each value.
     """
 
-    name = "hstore"
-    native = "hstore"
+    lookup_name = "hstore"
+    native_name = "hstore"
     value_class = dict
 
     def __init__(self, mutable: bool = False) -> None:
@@ -150,7 +150,7 @@ class HSTORE(TypeEngine[dict[str, Any]]):
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         return self if isinstance(value, dict) else super().coerce_compared(value)
 
-    def _convert(self, value: object) -> dict[str, Any]:
+    def _to_stored(self, value: object) -> dict[str, Any]:
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             wrong_kind(self, value, "a dict with texts as keys", "Convert the keys with str().")
         if not all(text is None or isinstance(text, str) for text in value.values()):

@@ -209,7 +209,7 @@ class RangeType(TypeEngine[Range[Any]]):
     :ivar subtype: the type of the ends.
     """
 
-    name = "range"
+    lookup_name = "range"
     value_class = Range
     checks_on_assignment = True
     subtype: ClassVar[TypeEngine[Any]]
@@ -220,13 +220,13 @@ class RangeType(TypeEngine[Range[Any]]):
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         return self
 
-    def _convert(self, value: object) -> Range[Any]:
+    def _to_stored(self, value: object) -> Range[Any]:
         given: Any = Range(*value) if isinstance(value, tuple) and len(value) == 2 else value
         if not (hasattr(given, "lower_inc") and hasattr(given, "isempty")):
             wrong_kind(self, value, "a Range or a pair of its ends", "Make it one: Range(lower, upper).")
         if given.isempty:
             return Range(empty=True)
-        convert = self.subtype.convert
+        convert = self.subtype.to_stored
         bounds = ("[" if given.lower_inc else "(") + ("]" if given.upper_inc else ")")
         return Range(convert(given.lower), convert(given.upper), bounds)
 
@@ -234,40 +234,40 @@ class RangeType(TypeEngine[Range[Any]]):
 class INT4RANGE(RangeType):
     """A range of integers of 32 bits; it comes back with the lower end in it and the upper one not."""
 
-    native = "int4range"
+    native_name = "int4range"
     subtype = Integer()
 
 
 class INT8RANGE(RangeType):
     """A range of integers of 64 bits."""
 
-    native = "int8range"
+    native_name = "int8range"
     subtype = BigInteger()
 
 
 class NUMRANGE(RangeType):
     """A range of exact decimals."""
 
-    native = "numrange"
+    native_name = "numrange"
     subtype = Numeric()
 
 
 class DATERANGE(RangeType):
     """A range of dates; it comes back with the lower end in it and the upper one not."""
 
-    native = "daterange"
+    native_name = "daterange"
     subtype = Date()
 
 
 class TSRANGE(RangeType):
     """A range of dates and times without a zone."""
 
-    native = "tsrange"
+    native_name = "tsrange"
     subtype = DateTime()
 
 
 class TSTZRANGE(RangeType):
     """A range of moments with a zone."""
 
-    native = "tstzrange"
+    native_name = "tstzrange"
     subtype = DateTime(timezone=True)

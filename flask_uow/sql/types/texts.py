@@ -20,7 +20,7 @@ class String(TypeEngine[str]):
     :raises ArgumentError: for a length that is not a positive int.
     """
 
-    name = "string"
+    lookup_name = "string"
     value_class = str
     compares_all_of_its_class = True
 
@@ -37,16 +37,16 @@ class String(TypeEngine[str]):
         return (self._unlimited or self) if isinstance(value, str) else type_for_value(value)
 
     def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
-        return STRINGTYPE.convert(value), self._unlimited or self
+        return STRINGTYPE.to_stored(value), self._unlimited or self
 
     @property
     def of_parameters(self) -> TypeEngine[Any]:
         return self._unlimited or self
 
-    def _arguments(self) -> dict[str, Any]:
+    def _type_arguments(self) -> dict[str, Any]:
         return {"length": self.length, "collation": self.collation}
 
-    def _convert(self, value: object) -> str:
+    def _to_stored(self, value: object) -> str:
         if not isinstance(value, str):
             wrong_kind(self, value, "a str", "Convert it with str(), or decode bytes first.")
         if self.length is not None and len(value) > self.length:
@@ -67,13 +67,13 @@ def plain_text(value: str) -> str:
 class Text(String):
     """Text of any length."""
 
-    name = "text"
+    lookup_name = "text"
 
 
 class Unicode(String):
     """Text; the same as :class:`String`, which holds every character already."""
 
-    name = "unicode"
+    lookup_name = "unicode"
 
 
 class UnicodeText(Text):

@@ -556,7 +556,7 @@ def test_numbers_of_double_precision_and_texts_of_any_length(engine: Engine) -> 
     with Session(engine) as session:
         session.add(Item(value=0.1))
         session.commit()
-        assert session.scalar(select(Item.value + Numeric().convert(1))) == 1.1
+        assert session.scalar(select(Item.value + Numeric().to_stored(1))) == 1.1
         assert session.scalar(select(Item.value / 2)) == 0.05
     assert repr(DateTime().with_variant(Text, "sqlite")) == "DateTime()"
 
@@ -621,3 +621,56 @@ def test_a_type_may_say_which_python_type_its_values_have(engine: Engine) -> Non
         assert session.scalars(select(Paint).where(Paint.shade == Shade("red"), Paint.id == "p")).one() is paint
         session.execute(update(Paint).where(Paint.weight == Decimal("1.5")).values(shade="blue", weight=Decimal(2)))
         assert (paint.shade, paint.weight) == ("blue", Decimal(2))
+
+
+@pytest.mark.parametrize("is_decorator", [True, False], ids=["TypeDecorator", "UserDefinedType"])
+@pytest.mark.parametrize(
+    "name", ["name", "_key", "family", "native", "storage", "check", "convert", "_convert", "variants", "_inner", "_arguments", "value", "options"]
+)  # fmt: skip
+def test_types_of_an_application_may_keep_what_they_like(engine: Engine, name: str, is_decorator: bool) -> None:
+    class Marked(TypeDecorator if is_decorator else UserDefinedType):  # type: ignore[misc]
+        impl = String
+        cache_ok = True
+
+        def __init__(self, mark: str) -> None:
+            super().__init__()
+            vars(self)[name] = "the same"
+            self.mark = mark
+
+        def process_bind_param(self, value: Any, dialect: Any) -> Any:
+            return value + self.mark if value is not None else None
+
+        def process_result_value(self, value: Any, dialect: Any) -> Any:
+            return value.removesuffix(self.mark) if value is not None else None
+
+        def get_col_spec(self, **kw: object) -> str:
+            return "VARCHAR(20)"
+
+        def bind_processor(self, dialect: Any) -> Any:
+            return lambda value: self.process_bind_param(value, dialect)
+
+        def result_processor(self, dialect: Any, coltype: object) -> Any:
+            return lambda value: self.process_result_value(value, dialect)
+
+    def helper(self: object, *_: object) -> str:
+        return "not what the library calls by such a name"
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Thing(Base):
+        __tablename__ = "thing"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        a: Mapped[Any] = mapped_column(Marked("!"))
+        b: Mapped[Any] = mapped_column(Marked("?"))
+        c: Mapped[Any] = mapped_column(type("Helped", (Marked,), {name: helper})("."))
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Thing(a="x", b="y", c="z"))
+        session.commit()
+        thing = session.scalars(select(Thing).where(Thing.a == "x", Thing.b.in_(["y"]), Thing.c == "z")).one()
+        assert (thing.a, thing.b, thing.c) == ("x", "y", "z")
+        assert session.execute(text("SELECT a, b, c FROM thing")).one() == ("x!", "y?", "z.")
+        session.execute(update(Thing).where(Thing.b == "y").values(c="w", a=Thing.a))
+        assert (thing.a, thing.c) == ("x", "w")

@@ -29,6 +29,7 @@ from flask_uow import (
     synonym,
 )
 from flask_uow.orm import HYBRID_PROPERTY, NOT_EXTENSION
+from flask_uow.orm.exc import UnmappedColumnError
 from flask_uow.orm.symbols import NO_VALUE
 
 
@@ -108,7 +109,7 @@ def test_a_class_shows_its_columns_by_attribute_and_in_order() -> None:
     assert mapper.column_attrs.name.class_attribute is Bird.name
     assert mapper.column_attrs.name.parent is mapper
     assert mapper.get_property_by_column(Bird.__table__.c.bird_name) is mapper.column_attrs["name"]
-    with pytest.raises(InvalidRequestError, match=r"no attribute of Bird is mapped to .* Its columns: id, name"):
+    with pytest.raises(UnmappedColumnError, match=r"no attribute of Bird is mapped to .* Its columns: id, name"):
         mapper.get_property_by_column(Column("other", String))
 
 
