@@ -46,7 +46,13 @@ if TYPE_CHECKING:
 
 
 DEFAULT_PER_PAGE = 20
-DEFAULT_MAX_PER_PAGE = 100
+
+
+class _ClientLimit(int):
+    """A limit for what clients ask for: it says nothing of a number that a view gives."""
+
+
+DEFAULT_MAX_PER_PAGE = _ClientLimit(100)
 # beyond it the OFFSET could exceed 64 bits, which is an error of the database and not a page that is not there
 _LARGEST_PAGE = 2**31
 
@@ -252,7 +258,7 @@ def paginate(
             f"paginate() got max_per_page={max_per_page}: 1 or more was expected, or None for no limit."
         )
     size = _number("per_page", per_page, DEFAULT_PER_PAGE, error_out)
-    if max_per_page is not None:
+    if max_per_page is not None and (per_page is None or not isinstance(max_per_page, _ClientLimit)):
         size = min(size, max_per_page)
     if keyset is None:
         if after is not None:

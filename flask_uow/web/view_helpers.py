@@ -157,7 +157,8 @@ class ViewHelpers(Vocabulary):
         :param statement: a ``select()`` or a Query, with an order where it matters.
         :param page: the number of the page, from 1; None: ``?page=`` of the request, else 1.
         :param per_page: results a page; None: ``?per_page=`` of the request, else 20.
-        :param max_per_page: the most that a client can ask for; None for no limit.
+        :param max_per_page: the largest page, whoever asks for it; None for no limit. By default 100 for what clients ask for, and no limit
+            for a ``per_page`` that is given.
         :param error_out: abort with 404 for a page that does not exist, or a number that is none; False: page 1 and the defaults.
         :param count: count all results; False leaves ``total`` None, which saves a slow statement on a big table.
         :param keyset: attributes of the mapped class (``[User.name, User.id.desc()]``) that give the order: the page begins after

@@ -360,6 +360,27 @@ def test_arguments_that_do_not_go_together_are_refused(notes: tuple[UnitOfWork, 
             db.paginate(select(Note.text), keyset=[Note.text])
 
 
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, 100),
+        ({"max_per_page": None}, 100000),
+        ({"max_per_page": 7}, 7),
+        ({"per_page": 500}, 500),
+        ({"per_page": 500, "max_per_page": 100}, 100),
+        ({"per_page": 5, "max_per_page": 100}, 5),
+    ],
+)
+def test_the_default_limit_is_for_what_clients_ask_for(
+    notes: tuple[UnitOfWork, Flask], options: dict[str, Any], size: int
+) -> None:
+    db, app = notes
+    Note = db.Note  # type: ignore[attr-defined]
+    with app.test_request_context("/?per_page=100000"):
+        assert db.paginate(select(Note), **options).per_page == size
+        assert Note.query.paginate(**options).per_page == size
+
+
 @pytest.mark.parametrize("wrong", [5, "SELECT 1", None, UnitOfWork])
 def test_paginate_refuses_what_is_no_select(notes: tuple[UnitOfWork, Flask], wrong: Any) -> None:
     db, app = notes
