@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +223,8 @@ class _Boundary:
             scope.awaits_body = True
             # stream_with_context ends the scope after the body; other streams end it here
             response.call_on_close(lambda: end_scope(scope, Outcome.ROLLBACK))
+            if not response.direct_passthrough:
+                response.response = _Body(response.response, scope)
 
     def _close_unsent(self, response: Response) -> None:
         """Close a response in whose place another one is sent: no server will do so, and it may hold a file or a generator."""
@@ -289,6 +291,33 @@ class _Boundary:
                 commit_when=self.settings.commit_when,
             )
         )
+
+
+class _Body:
+    """The body of a streamed response: its scope has ended when nothing is left of it, also where nobody closes the response (test clients).
+
+    :param items: what it consists of, an iterable without a length.
+    """
+
+    def __init__(self, items: Any, scope: Scope) -> None:
+        self._items = items
+        self._iterator: Iterator[Any] = iter(items)
+        self._scope = scope
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._iterator)
+        except BaseException:
+            end_scope(self._scope, Outcome.ROLLBACK)
+            raise
+
+    def close(self) -> None:
+        """Close what is behind it."""
+        if hasattr(self._items, "close"):
+            self._items.close()
 
 
 def is_redirect(error: BaseException) -> bool:

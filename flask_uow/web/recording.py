@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ class RecordedQuery:
     :ivar location: the line of the application that caused it: ``path:line (function)``.
     :ivar bind_key: the bind key of its engine; None for the default one.
     :ivar failed: True when the database refused it.
+    :ivar end_time: when the database had answered, by the clock of ``time.perf_counter()``.
     """
 
     statement: str
@@ -43,6 +45,12 @@ class RecordedQuery:
     location: str
     bind_key: str | None = None
     failed: bool = False
+    end_time: float = 0.0
+
+    @property
+    def start_time(self) -> float:
+        """When it was sent, by the same clock."""
+        return self.end_time - self.duration
 
 
 def get_recorded_queries() -> list[RecordedQuery]:
@@ -81,6 +89,7 @@ def _recorder(root_path: str, bind_key: str | None) -> Callable[[StatementEvent]
                 _location(root_path),
                 bind_key,
                 event.error is not None,
+                time.perf_counter(),
             )
             vars(context).setdefault(_QUERIES, []).append(query)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,8 @@ def test_the_queries_of_a_request_are_recorded_with_statement_parameters_duratio
         assert query.duration > 0
         assert query.location == f"{__file__}:{line} (view)"
         assert (query.bind_key, query.failed) == (None, False)
+        assert query.end_time - query.start_time == pytest.approx(query.duration)
+        assert query.end_time <= time.perf_counter()
         assert app.test_client().get("/a").status_code == 200
         assert len(seen) == 2, "each request has a list of its own"
 

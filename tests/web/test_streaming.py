@@ -94,6 +94,42 @@ def test_a_commit_at_teardown_that_fails_before_a_streamed_body_leaves_nothing_o
     dispose(db, app)
 
 
+@pytest.mark.parametrize("commit_on", ["response", "teardown", None])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_body_outside_the_context_gives_its_connection_back_when_it_has_ended(
+    database_uri: str, commit_on: str | None, fails: bool
+) -> None:
+    db = make_db()
+    app = make_app(db, database_uri, UOW_COMMIT_ON=commit_on)
+    with app.app_context():
+        add_note(db, "a")
+        db.session.commit()
+    engine = None
+
+    @app.get("/")
+    def view() -> Any:
+        nonlocal engine
+        engine = db.engine
+        notes = db.session.query(db.Note).all()
+        db.session.commit()
+
+        def body() -> Iterator[str]:
+            for note in notes:
+                yield note.text  # loaded anew
+            if fails:
+                raise KeyError
+
+        return Response(body())
+
+    try:
+        assert app.test_client().get("/").text == "a"  # nobody closes the response
+    except KeyError:
+        assert fails
+    assert engine is not None
+    assert engine.pool.checked_out() == 0
+    dispose(db, app)
+
+
 def test_a_generator_outside_the_context_is_told_of_stream_with_context(
     db: UnitOfWork, flask_app: Flask, http: FlaskClient
 ) -> None:
