@@ -76,7 +76,7 @@ class Query(OrmQuery[T]):
     ) -> Any:
         """Return one page of the results; the parameters are those of :meth:`UnitOfWork.paginate`."""
         return paginate(
-            self._session(), self, page=page, per_page=per_page, max_per_page=max_per_page, error_out=error_out, count=count,
+            self._needed_session(), self, page=page, per_page=per_page, max_per_page=max_per_page, error_out=error_out, count=count,
             keyset=keyset, after=after,
         )  # fmt: skip
 

@@ -169,3 +169,56 @@ def test_what_a_query_class_keeps_itself_goes_along_when_it_is_built_on(database
         with pytest.raises(AttributeError, match="Did you mean 'mark'"):
             query.mrk
     dispose(db, app)
+
+
+def test_a_query_class_may_have_methods_and_attributes_of_any_name(database_uri: str) -> None:
+    class Present(Query[Any]):
+        """Leaves out what is named "gone", unless it is told to take that, too."""
+
+        takes_all = False
+
+        def __new__(cls, *entities: Any, takes_all: bool = False, **options: Any) -> Any:
+            made: Any = super().__new__(cls)
+            made.takes_all = takes_all
+            if entities:
+                super(Present, made).__init__(*entities, **options)
+                return made if takes_all else made.filter(made.column_descriptions[0]["entity"].name != "gone")
+            return made
+
+        def __init__(self, *entities: Any, **options: Any) -> None:
+            # done already
+            pass
+
+        def with_gone(self) -> Any:
+            entity = self.column_descriptions[0]["entity"]
+            return type(self)(entity, session=self.session, takes_all=True)
+
+        def _get(self, *arguments: Any) -> Any:
+            return super().get(*arguments)
+
+        def get(self, *arguments: Any) -> Any:
+            found = self.with_gone()._get(*arguments)
+            return found if found is None or self.takes_all or found.name != "gone" else None
+
+        def _fetch(self) -> str:
+            return "a method of the application's own"
+
+        _items = _bulk = _session = _target = _limited = _fetch
+
+    db = _make_db(query_class=Present)
+    app = make_app(db, database_uri)
+    with app.app_context():
+        _fill(db)
+        Singer = db.models[0]  # type: ignore[attr-defined]
+        db.session.get(Singer, 2).name = "gone"
+        db.session.commit()
+        assert [singer.id for singer in Singer.query.order_by(Singer.id)] == [1, 3]
+        assert (Singer.query.get(2), Singer.query.with_gone().get(2).id, Singer.query.get(1).id) == (None, 2, 1)
+        assert (Singer.query.count(), Singer.query.with_gone().count(), Singer.query.with_gone().first().id) == (
+            2,
+            3,
+            1,
+        )
+        assert [name for _, name in Singer.query.add_columns(Singer.name).filter(Singer.id == 3)] == ["bob"]
+        assert Singer.query.filter(Singer.id == 3).update({"name": "bo"}) == 1
+    dispose(db, app)

@@ -256,7 +256,7 @@ class BuildingQuery(WordedQuery, Generic[T]):
 
     # -- what is selected
 
-    def _items(self, entities: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _coerced_items(self, entities: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return further items of the query, said of what stands for the classes."""
         known = self._known()
         if not known:
@@ -276,7 +276,7 @@ class BuildingQuery(WordedQuery, Generic[T]):
 
     def add_columns(self, *columns: Any) -> Any:
         """Return the query with further columns, attributes or mapped classes in each row."""
-        return self._with(self._select.add_columns(*self._items(columns)))
+        return self._with(self._select.add_columns(*self._coerced_items(columns)))
 
     def add_column(self, column: object) -> Any:
         """Return the query with one more column in each row."""
@@ -297,7 +297,7 @@ class BuildingQuery(WordedQuery, Generic[T]):
 
     def with_entities(self, *entities: Any) -> Any:
         """Return the query for other things than before, with the same criteria."""
-        return self._with(self._select.with_only_columns(*self._items(entities)))
+        return self._with(self._select.with_only_columns(*self._coerced_items(entities)))
 
     def with_polymorphic(
         self,

@@ -94,10 +94,10 @@ class Query(BuildingQuery[T]):
 
     # -- results
 
-    def _fetch(self, select: SelectBase, what: ResultKind = "query") -> list[Any]:
-        return self._session().load_query(select, self._params, self._autoflush, what)
+    def _load_all(self, select: SelectBase, what: ResultKind = "query") -> list[Any]:
+        return self._needed_session().load_query(select, self._params, self._autoflush, what)
 
-    def _session(self) -> Session:
+    def _needed_session(self) -> Session:
         if self.session is None:
             raise InvalidRequestError("this query belongs to no Session. Call with_session(session) first.")
         session: Session = self.session
@@ -105,21 +105,21 @@ class Query(BuildingQuery[T]):
 
     def all(self) -> list[T]:
         """Return all results as a list."""
-        return self._fetch(self._sent)
+        return self._load_all(self._sent)
 
     def __iter__(self) -> Iterator[T]:
         size = self._sent.get_execution_options().get("yield_per")
         if size is None:
-            return iter(self._fetch(self._sent))
-        pages = self._session().stream_query(self._sent, self._params, self._autoflush, "query", size)
+            return iter(self._load_all(self._sent))
+        pages = self._needed_session().stream_query(self._sent, self._params, self._autoflush, "query", size)
         return (item for page in pages for item in page)
 
     def first(self) -> T | None:
         """Return the first result, or None."""
-        found = self._fetch(self._limited(1))
+        found = self._load_all(self._with_rows_at_most(1))
         return found[0] if found else None
 
-    def _limited(self, rows: int) -> Any:
+    def _with_rows_at_most(self, rows: int) -> Any:
         """Return the SELECT with a limit, where it can have one and has none."""
         statement: Any = self._sent
         return statement.limit(rows) if isinstance(statement, Select) and statement.limit_clause is None else statement
@@ -147,8 +147,8 @@ class Query(BuildingQuery[T]):
         select: Any = self._sent
         if not is_gathered(select):
             # two rows tell that there are several
-            select = self._limited(2)
-        found = self._fetch(select, "each row")
+            select = self._with_rows_at_most(2)
+        found = self._load_all(select, "each row")
         if len(found) > 1 and all(is_same_result(found[0], item) for item in found):
             # the same objects in several rows; where only two were asked for, others may follow
             found = found[:1] if select is self._sent else self.all()
@@ -207,13 +207,13 @@ class Query(BuildingQuery[T]):
             raise InvalidRequestError(
                 "get() asks for a primary key and ignores criteria, and this query has some. Use filter(...).first()."
             )
-        session = self._session()
+        session = self._needed_session()
         if self._autoflush:
-            return self._get(session, ident)
+            return self._load_by_key(session, ident)
         with session.no_autoflush:
-            return self._get(session, ident)
+            return self._load_by_key(session, ident)
 
-    def _get(self, session: Session, ident: object) -> T | None:
+    def _load_by_key(self, session: Session, ident: object) -> T | None:
         locks = self._select.for_update_clause is not None
         fresh = locks or self._select.get_execution_options().get("populate_existing")
         entity = self._select.entities[0]
@@ -238,7 +238,7 @@ class Query(BuildingQuery[T]):
         :param iterator: objects, or rows of the query's items, as :meth:`all` has given them.
         :param load: as for :meth:`Session.merge`: False takes the objects' state as it is, without asking the database.
         """
-        session = self._session()
+        session = self._needed_session()
         items = self._sent.entities
         places = [place for place, item in enumerate(items) if hasattr(item, "__uow_entity__")]
         if len(items) == 1 and places:
@@ -268,7 +268,7 @@ class Query(BuildingQuery[T]):
 
     def count(self) -> int:
         """Return the number of rows."""
-        session = self._session()
+        session = self._needed_session()
         statement: Any = self._sent
         if isinstance(statement, Select) and statement.limit_clause is None and statement.offset_clause is None:
             # an order does not change the number, and costs a sort
@@ -302,7 +302,7 @@ class Query(BuildingQuery[T]):
         :returns: the number of rows.
         """
         query = self._told_of_bulk(self.before_compile_delete_hooks, {}) if self.before_compile_delete_hooks else self
-        return query._bulk(Delete(query._target()), synchronize_session, "after_bulk_delete")
+        return query._bulk_statement(Delete(query._bulk_target()), synchronize_session, "after_bulk_delete")
 
     def update(self, values: Mapping[Any, Any], synchronize_session: object = "auto") -> int:
         """UPDATE the matching rows, without loading them.
@@ -318,7 +318,9 @@ class Query(BuildingQuery[T]):
         if self.before_compile_update_hooks:
             values = dict(values)
             query = self._told_of_bulk(self.before_compile_update_hooks, values)
-        return query._bulk(Update(query._target()).values(values), synchronize_session, "after_bulk_update")
+        return query._bulk_statement(
+            Update(query._bulk_target()).values(values), synchronize_session, "after_bulk_update"
+        )
 
     def _told_of_bulk(self, hooks: tuple[Callable[..., Any], ...], values: dict[Any, Any]) -> Self:
         """Return the query that what listens makes of this one, before it updates or deletes.
@@ -327,11 +329,11 @@ class Query(BuildingQuery[T]):
         """
         query = self
         for hook in hooks:
-            answer = hook(query, BulkContext(query._session(), query, None, None, values))
+            answer = hook(query, BulkContext(query._needed_session(), query, None, None, values))
             query = query if answer is None else answer
         return query
 
-    def _target(self) -> Any:
+    def _bulk_target(self) -> Any:
         select = self._select
         target = select.entities[0] if len(select.entities) == 1 else None
         if not hasattr(target, "__uow_entity__") and not isinstance(target, Table):
@@ -350,8 +352,8 @@ class Query(BuildingQuery[T]):
             )
         return target
 
-    def _bulk(self, statement: Update | Delete, synchronize_session: object, hook_name: str) -> int:
-        session = self._session()
+    def _bulk_statement(self, statement: Update | Delete, synchronize_session: object, hook_name: str) -> int:
+        session = self._needed_session()
         # rows are written in their tables, whatever the class is selected from
         entity = getattr(self._select.entities[0], "__uow_entity__", None)
         select = self._select if entity is None else self._select.without_stand_ins(entity)
