@@ -191,12 +191,22 @@ class Connection(EndingConnection):
 
         :param statement: the text; without parameters, a ``%`` in it is a ``%``.
         :param parameters: a sequence of values (or a mapping, for placeholders with names); a list of them executes the text once for each.
-        :param execution_options: not heeded: the rows are fetched at once.
-        :raises ArgumentError: for what is no text.
+        :param execution_options: as those of :meth:`execution_options`, but for none that has the rows fetched some at a time.
+        :raises ArgumentError: for what is no text, and for such an option.
         :raises DBAPIError: what the driver reported, translated.
         """
         if not isinstance(statement, str):
             raise ArgumentError(f"exec_driver_sql() takes SQL text, got {statement!r}. Pass statements to execute().")
+        if execution_options:
+            check_options(execution_options)
+            refused = [
+                name for name in ("stream_results", "yield_per", "isolation_level") if execution_options.get(name)
+            ]
+            if refused:
+                raise ArgumentError(
+                    f"exec_driver_sql() got the option {refused[0]!r}: its rows are fetched at once, in the transaction that there is. Use"
+                    " execute(text(...)) to stream rows, and connection.execution_options() for the isolation level."
+                )
         if not self._stack and self._begin_implicitly():
             try:
                 return execute_driver_sql(self, statement, parameters)

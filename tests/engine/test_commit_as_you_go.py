@@ -339,6 +339,13 @@ def test_in_text_of_the_driver_without_parameters_a_percent_sign_and_a_colon_sta
     assert connection.exec_driver_sql("SELECT '100%', '%%', ':name', '%s'").one() == ("100%", "%%", ":name", "%s")
 
 
+def test_text_of_the_driver_refuses_options_that_it_cannot_heed(connection: Connection) -> None:
+    assert connection.exec_driver_sql("SELECT 1", execution_options={"note": "x", "yield_per": None}).scalar() == 1
+    for options in ({"yield_per": 10}, {"stream_results": True}, {"isolation_level": "SERIALIZABLE"}):
+        with pytest.raises(ArgumentError, match="its rows are fetched at once, in the transaction that there is"):
+            connection.exec_driver_sql("SELECT 1", execution_options=options)
+
+
 def test_text_of_the_driver_is_text(connection: Connection) -> None:
     with pytest.raises(ArgumentError, match=r"Pass statements to execute\(\)"):
         connection.exec_driver_sql(select(numbers))  # type: ignore[arg-type]
