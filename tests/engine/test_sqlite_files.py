@@ -157,3 +157,11 @@ def test_a_file_that_is_no_database_is_an_error_with_the_cure(tmp_path: Path) ->
             engine.connect()
     assert engine.pool.checked_out() == 0
     assert path.read_text().startswith("milk")
+
+
+def test_a_url_may_say_that_threads_share_connections(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/x.db?check_same_thread=False&timeout=2")
+    with engine.connect() as connection:
+        assert connection.scalar("SELECT 1") == 1
+    engine.dispose()
+    assert (tmp_path / "x.db").exists()

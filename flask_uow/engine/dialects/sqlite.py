@@ -42,7 +42,7 @@ _URI_OPTIONS = ("cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs")
 # others who begin to use a file switch it as well, which takes them a moment
 _SWITCH_SECONDS = 1.0
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-_OWN_OPTIONS = ("timeout", "uri")
+_OWN_OPTIONS = ("timeout", "uri", "check_same_thread")
 _numbers = itertools.count(1)
 # keepers of the parent process, which a forked one must not close (see flask_uow.engine.pool)
 _inherited: list[sqlite3.Connection] = []
@@ -84,6 +84,8 @@ class SQLiteDialect(Dialect[sqlite3.Connection, SQLiteCursor]):
                 )
         self._timeout = _seconds(options.pop("timeout", self.connect_args.get("timeout", 5.0)))
         options.pop("uri", None)
+        # asked for or not, the pool hands connections from thread to thread
+        options.pop("check_same_thread", None)
         self.is_memory = url.database in (None, "", ":memory:")
         self._makes_no_file = options.get("mode") in ("ro", "rw") or "immutable" in options
         self._read_only = options.get("mode") == "ro" or "immutable" in options
