@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.ending import EndingConnection
-from flask_uow.engine.executing import execute_driver_sql, execute_statement, execute_told, with_options
+from flask_uow.engine.executing import (
+    check_driver_options,
+    execute_driver_sql,
+    execute_statement,
+    execute_told,
+    with_options,
+)
 from flask_uow.engine.gate import CLOSED, INHERITED, LOST, READING, Gate, opening_gate
 from flask_uow.engine.listeners import tell_of_error
 from flask_uow.engine.marks import CHANGES_SESSION
@@ -197,16 +203,7 @@ class Connection(EndingConnection):
         """
         if not isinstance(statement, str):
             raise ArgumentError(f"exec_driver_sql() takes SQL text, got {statement!r}. Pass statements to execute().")
-        if execution_options:
-            check_options(execution_options)
-            refused = [
-                name for name in ("stream_results", "yield_per", "isolation_level") if execution_options.get(name)
-            ]
-            if refused:
-                raise ArgumentError(
-                    f"exec_driver_sql() got the option {refused[0]!r}: its rows are fetched at once, in the transaction that there is. Use"
-                    " execute(text(...)) to stream rows, and connection.execution_options() for the isolation level."
-                )
+        check_driver_options(execution_options or {})
         if not self._stack and self._begin_implicitly():
             try:
                 return execute_driver_sql(self, statement, parameters)

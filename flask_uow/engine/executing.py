@@ -18,7 +18,7 @@ from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.dml import Insert, Update
 from flask_uow.sql.dml_statement import DMLStatement
 from flask_uow.sql.functions import FunctionElement
-from flask_uow.sql.nodes import Executable
+from flask_uow.sql.nodes import Executable, check_options
 from flask_uow.sql.text import TextClause, text
 from flask_uow.sql.value_errors import check_list
 
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
     from flask_uow.sql.typed import Parameters, Statement
 
-__all__ = ["execute_driver_sql", "execute_statement", "execute_told", "tell_after", "told_before", "with_options"]
+__all__ = [
+    "check_driver_options",
+    "execute_driver_sql",
+    "execute_statement",
+    "execute_told",
+    "tell_after",
+    "told_before",
+    "with_options",
+]
 
 # rows at a time where only streaming was asked for
 _STREAM_PAGE = 1000
@@ -124,6 +132,20 @@ def _as_told(parameters: Any) -> tuple[Any, Any]:
 
 def _options_of(statement: Any) -> Mapping[str, Any]:
     return statement.get_execution_options() if isinstance(statement, Executable) else {}
+
+
+def check_driver_options(options: Mapping[str, Any]) -> None:
+    """Refuse an execution option that text of the driver cannot heed.
+
+    :raises ArgumentError: naming it.
+    """
+    check_options(options)
+    for name in ("stream_results", "yield_per", "isolation_level"):
+        if options.get(name):
+            raise ArgumentError(
+                f"exec_driver_sql() got the option {name!r}: its rows are fetched at once, in the transaction that there is. Use"
+                " execute(text(...)) to stream rows, and connection.execution_options() for the isolation level."
+            )
 
 
 def with_options(statement: object, options: Mapping[str, Any]) -> Any:
