@@ -18,6 +18,7 @@ from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.orm.session.participants import Participants
 from flask_uow.orm.state.accounts import Accounts
+from flask_uow.orm.state.mutables import refuse_lost_changes
 from flask_uow.orm.state.session_objects import forget_deleted
 from flask_uow.orm.symbols import STATE
 
@@ -298,6 +299,8 @@ class SessionTransaction:
             self._check_not_ended()
         if session.is_flushing:
             return
+        if session.objects.left_behind:
+            refuse_lost_changes(session.objects.left_behind)
         # hooks may leave changes behind, hence more than one turn; a circle of them is an error of the application
         for _ in range(100):
             if not session.objects.has_changes():

@@ -16,6 +16,7 @@ from flask_uow.orm.session.participants import JOIN_MODES, check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.session.unit_observer import UnitObserver
 from flask_uow.orm.state.instance_state import instance_state
+from flask_uow.orm.state.mutables import refuse_lost_changes
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.state.session_objects import ClosedObjects, SessionObjects, closed_for_good
 from flask_uow.sql.nodes import Executable
@@ -128,9 +129,12 @@ class TransactionalSession:
 
         :param objects: write only these objects.
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
+        :raises InvalidRequestError: where a value that its object had expired was changed in place.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
         chosen = self._chosen(objects, "flush") if objects is not None or self.is_flushing else None
+        if self.objects.left_behind:
+            refuse_lost_changes(self.objects.left_behind)
         if self.objects.has_changes():
             self._flush(chosen, None)
 

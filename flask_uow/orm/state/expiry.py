@@ -15,7 +15,7 @@ from flask_uow.orm.state.history import get_history
 from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.orm.state.keeping import collection_names, set_all_aside, set_values_aside
 from flask_uow.orm.state.members import contains_identical, members_of
-from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS
+from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS, values_left_behind
 from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, READ, STATE, STAYED, UNDONE, Direction
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def expire_all(
     """
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
     keeps_loaded, keeps_older = keep is Keep.LOADED, keep is Keep.OLDER
+    for holder_of_values in objects.mutable.values():
+        objects.left_behind += values_left_behind(holder_of_values)
     for base, identities in list(objects.families.items()):
         if wanted is not None and base not in wanted:
             continue
@@ -144,6 +146,9 @@ def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iter
             raise mapper.unknown_attribute(name)
     kept = values.get(KEPT, {})
     snapshots = values.get(SNAPSHOTS, {})
+    holder = state.owner.session_ref() if snapshots and state.owner is not None else None
+    if holder is not None:
+        holder.objects.left_behind += values_left_behind(obj, names)
     given = _given_by_parents(mapper, obj, state, names)
     if state.changes or PENDING in values:
         _leave_to_other_sides(mapper, obj, names)

@@ -7,10 +7,12 @@ Session, that holds it: a change that only the value itself knows of must not be
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
 if TYPE_CHECKING:
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = [
     "COMPOSITES",
     "SNAPSHOTS",
+    "LeftBehind",
     "copied",
     "find_mutations",
+    "refuse_lost_changes",
+    "values_left_behind",
     "record_mutations",
     "remember",
     "take_as_loaded",
@@ -34,6 +39,51 @@ __all__ = [
 # may change in place
 COMPOSITES = "_uow_composites"
 SNAPSHOTS = "_uow_snapshots"
+
+
+class LeftBehind(NamedTuple):
+    """A value that its object has expired, and that somebody may hold still.
+
+    :ivar called: its attribute, as messages call it.
+    """
+
+    value: weakref.ref[Any]
+    copy: Any
+    type_: TypeEngine[Any]
+    called: str
+
+
+def values_left_behind(obj: MappedObject, names: Iterable[str] | None = None) -> list[LeftBehind]:
+    """Return the values of an object that is about to expire which tell of their changes, and have none that was not written.
+
+    :param names: the attributes that expire; all when None.
+    """
+    values = obj.__dict__
+    snapshots = values.get(SNAPSHOTS, {})
+    found: list[LeftBehind] = []
+    for name, type_ in type(obj).__mapper__.mutable_types if snapshots else ():
+        value = values.get(name)
+        # a plain dict or list cannot be referred to weakly
+        if value is None or name not in snapshots or type(value).__weakrefoffset__ == 0:
+            continue
+        if (names is None or name in names) and type_.compare_values(snapshots[name], value):
+            found.append(LeftBehind(weakref.ref(value), snapshots[name], type_, f"{type(obj).__name__}.{name}"))
+    return found
+
+
+def refuse_lost_changes(left_behind: list[LeftBehind]) -> None:
+    """Raise an error where a value was changed that its object has expired: nobody would write that. Forget those that are gone.
+
+    :raises InvalidRequestError: naming the attribute.
+    """
+    alive = [(one, value) for one in left_behind if (value := one.value()) is not None]
+    lost = [one.called for one, value in alive if not one.type_.compare_values(one.copy, value)]
+    left_behind[:] = [one for one, value in alive if not lost]
+    if lost:
+        raise InvalidRequestError(
+            f"a value of {lost[0]} was changed after its object had expired, by a commit or rollback say, and belongs to no object any more. Read"
+            f" {lost[0]} again after the commit, and change that value."
+        )
 
 
 def remember(state: InstanceState, obj: MappedObject) -> None:

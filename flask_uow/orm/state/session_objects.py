@@ -25,7 +25,7 @@ from flask_uow.orm.state.instance_state import (
     unmapped,
 )
 from flask_uow.orm.state.keeping import put_values_back
-from flask_uow.orm.state.mutables import find_mutations, remember
+from flask_uow.orm.state.mutables import LeftBehind, find_mutations, remember
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, STATE
 
@@ -79,6 +79,7 @@ class SessionObjects:
     :ivar deleted: those that are marked as deleted.
     :ivar taken_back: True when an object that was marked as deleted is not any more, since the last flush.
     :ivar mutable: those whose values may change in place.
+    :ivar left_behind: values of these that have expired, and that somebody may hold still.
     :ivar waiting: those that have changes of collections that are not loaded, or were given others to refer to while they were in no Session;
         by weak states, until a flush has written the changes.
     :ivar strong: all persistent objects, where they are not held weakly; else None.
@@ -87,7 +88,7 @@ class SessionObjects:
     """
 
     __slots__ = (
-        "_keeps_values", "deleted", "families", "hooks", "modified", "mutable", "new", "session_ref", "strong",
+        "_keeps_values", "deleted", "families", "hooks", "left_behind", "modified", "mutable", "new", "session_ref", "strong",
         "taken_back", "unasked", "waiting",
     )  # fmt: skip
 
@@ -106,6 +107,7 @@ class SessionObjects:
         self.deleted: dict[InstanceState, Any] = {}
         self.taken_back = False
         self.mutable: dict[InstanceState, Any] = {}
+        self.left_behind: list[LeftBehind] = []
         self.waiting: set[InstanceState] = set()
         self.strong: dict[InstanceState, Any] | None = None if weak else {}
         self.families: dict[Mapper, FamilyIdentities] = {}
@@ -409,6 +411,7 @@ class SessionObjects:
             states.clear()
         self.modified.clear()
         self.mutable.clear()
+        self.left_behind.clear()
         self.unasked.clear()
         if self.strong is not None:
             self.strong.clear()

@@ -334,3 +334,49 @@ def test_the_history_knows_of_changes_in_place(engine: Engine) -> None:
             assert not get_history(note, "tags").has_changes()
     finally:
         Own.metadata.drop_all(engine)
+
+
+LATE_CHANGES: dict[str, tuple[str, Callable[[Any], None]]] = {
+    "dict": ("data", lambda value: value.update(x=1)),
+    "list": ("items", lambda value: value.append(9)),
+    "set": ("tags", lambda value: value.add("x")),
+    "own": ("point", lambda value: value.move(7)),
+}
+EXPIRIES: dict[str, Callable[[Session, Profile], Any]] = {
+    "commit": lambda session, profile: session.commit(),
+    "rollback": lambda session, profile: session.rollback(),
+    "expire": lambda session, profile: session.expire(profile),
+    "one attribute": lambda session, profile: session.expire(profile, ["data", "items", "tags", "point"]),
+    "refresh": lambda session, profile: session.refresh(profile),
+}
+
+
+@pytest.mark.parametrize("end", list(EXPIRIES))
+@pytest.mark.parametrize("kind", list(LATE_CHANGES))
+def test_a_change_of_a_value_that_its_object_has_expired_is_an_error_and_not_lost(
+    session: Session, kind: str, end: str
+) -> None:
+    profile = Profile(data={"a": 1}, items=[1], tags={"t"}, point=(1, 2))
+    session.add(profile)
+    session.commit()
+    name, change = LATE_CHANGES[kind]
+    value = getattr(profile, name)
+    EXPIRIES[end](session, profile)
+    change(value)
+    with pytest.raises(
+        InvalidRequestError, match=rf"a value of Profile\.{name} was changed after its object had expired"
+    ):
+        session.commit()
+    session.rollback()
+    # what is read again is written, and what was changed before the rollback was given up knowingly
+    change(getattr(profile, name))
+    session.commit()
+    change(getattr(profile, name))
+    session.rollback()
+    session.commit()
+    unchanged = getattr(profile, name)
+    EXPIRIES[end](session, profile)
+    session.commit()
+    del unchanged
+    session.commit()
+    assert not session.objects.left_behind
