@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.typed import Statement
 
 __all__ = [
-    "MapperArgument", "Options", "OrmStatement", "check_arguments", "given_statement", "joined_arguments", "refuse_token", "with_defaults",
+    "MapperArgument", "Options", "OrmStatement", "check_arguments", "joined_arguments", "refuse_token", "with_defaults",
 ]  # fmt: skip
 
 Options = Mapping[str, Any] | None
@@ -47,11 +47,6 @@ def check_arguments(begins: bool, autocommit: bool, enable_baked_queries: bool, 
         raise ArgumentError(
             "future=False: a Session is of the newer kind only. Leave it out; autocommit=True is the older mode."
         )
-
-
-def given_statement(keywords: dict[str, Any]) -> Any:
-    """Take the statement out of the keywords of ``execute()``, which may name it so; return None where it was not given."""
-    return keywords.pop("statement", None)
 
 
 def refuse_token(identity_token: object) -> None:

@@ -30,7 +30,6 @@ from flask_uow.orm.session.arguments import (
     MapperArgument,
     Options,
     OrmStatement,
-    given_statement,
     joined_arguments,
     refuse_token,
     with_defaults,
@@ -231,7 +230,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def execute(
         self,
-        clause: OrmStatement = ...,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -242,7 +241,7 @@ class ExecutingSession(TransactionalSession):
 
     def execute(
         self,
-        clause: Any = None,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -252,8 +251,7 @@ class ExecutingSession(TransactionalSession):
     ) -> Any:
         """Execute a statement in the current transaction; what is pending is flushed first, where the Session has autoflush.
 
-        :param clause: a statement, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number. ``statement=``
-            names it, too.
+        :param clause: a statement, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
         :param params: a mapping of values, or a list of mappings.
         :param mapper: the mapper or mapped class whose engine is meant, where the statement does not say.
         :param execution_options: options for the statement, as :meth:`Select.execution_options` takes them.
@@ -262,8 +260,6 @@ class ExecutingSession(TransactionalSession):
         :raises ArgumentError: for execution options of something that takes none.
         :returns: the rows; a SELECT of mapped classes gives their objects.
         """
-        if clause is None:
-            clause = given_statement(kw)
         if bind_arguments:
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if isinstance(clause, SchemaSequence):
@@ -396,7 +392,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def scalar(
         self,
-        clause: OrmStatement = ...,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -407,7 +403,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalar(
         self,
-        clause: Any = None,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -416,8 +412,6 @@ class ExecutingSession(TransactionalSession):
         **kw: Any,
     ) -> Any:
         """Like :meth:`execute`, and return the first column of the first row, or None."""
-        if clause is None:
-            clause = given_statement(kw)
         if isinstance(clause, SchemaSequence):
             clause = Select((clause.next_value(),))
         if execution_options or bind_arguments:
@@ -439,7 +433,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def scalars(
         self,
-        clause: OrmStatement = ...,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -450,7 +444,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalars(
         self,
-        clause: Any = None,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -459,8 +453,6 @@ class ExecutingSession(TransactionalSession):
         **kw: Any,
     ) -> ScalarResult:
         """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
-        if clause is None:
-            clause = given_statement(kw)
         if bind_arguments:
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if execution_options:

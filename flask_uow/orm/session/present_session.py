@@ -174,7 +174,7 @@ class PresentSession:
     @overload
     def execute(
         self,
-        clause: OrmStatement = ...,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -185,7 +185,7 @@ class PresentSession:
 
     def execute(
         self,
-        clause: Any = None,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -213,7 +213,7 @@ class PresentSession:
     @overload
     def scalar(
         self,
-        clause: OrmStatement = ...,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -224,7 +224,7 @@ class PresentSession:
 
     def scalar(
         self,
-        clause: Any = None,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -252,7 +252,7 @@ class PresentSession:
     @overload
     def scalars(
         self,
-        clause: OrmStatement = ...,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -263,7 +263,7 @@ class PresentSession:
 
     def scalars(
         self,
-        clause: Any = None,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,

@@ -28,7 +28,6 @@ from flask_uow import (
     UnboundExecutionError,
     UnmappedInstanceError,
     aliased,
-    bindparam,
     create_session,
     func,
     inspect,
@@ -692,16 +691,3 @@ def test_attributes_of_aliases_made_anew_are_told_apart(session: Session) -> Non
         assert (row._mapping[one.id], row._mapping[two.id]) == (1, 2)
     with pytest.raises(KeyError, match="was not selected"):
         _ = session.execute(select(User.id)).first()._mapping[Post.id]  # type: ignore[union-attr]
-
-
-def test_a_statement_may_be_named(session: Session) -> None:
-    saved(session, User(id=1, name="ed", email="e"))
-    scoped = scoped_session(lambda: session)
-    for of in (session, scoped):
-        assert of.execute(statement=select(User.name), params={}).all() == [("ed",)]
-        assert of.scalars(statement=select(User), execution_options={"populate_existing": True}).one().name == "ed"
-        assert of.scalar(statement=select(User.name).where(User.id == bindparam("pk")), params={"pk": 1}) == "ed"
-        assert of.execute(clause=select(User.name)).scalar() == "ed"
-        for call in (of.execute, of.scalar, of.scalars):
-            with pytest.raises(ArgumentError, match="takes a statement"):
-                call()

@@ -46,10 +46,6 @@ _BEYOND = {
 }
 
 
-# what may be left out because another name, statement=, may stand for it
-_NAMED_OTHERWISE = {("Session.execute", "clause"), ("Session.scalar", "clause")}
-
-
 def find(name: str) -> Any:
     owner, _, attribute = name.rpartition(".")
     return inspect.getattr_static(getattr(flask_uow, owner), attribute) if owner else getattr(flask_uow, name)
@@ -72,10 +68,6 @@ def test_each_signature_is_that_of_the_specification(name: str) -> None:
     if parameters and parameters[0].name in ("self", "cls"):
         del parameters[0]
     beyond = _BEYOND.get(name, [])
-    parameters = [
-        p.replace(default=p.empty) if (name, p.name) in _NAMED_OTHERWISE and p.default is None else p
-        for p in parameters
-    ]
     assert [w for p in parameters if (w := written(p))[0] not in beyond] == SIGNATURES[name]
     for parameter in parameters:
         if written(parameter)[0] in beyond and name != "ScopedSession.mapper":
