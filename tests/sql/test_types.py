@@ -300,3 +300,20 @@ def test_sql_names_are_subclasses_of_the_types_they_name() -> None:
         assert issubclass(getattr(named_types, name), TypeEngine)
     assert named_types.VARCHAR(5).length == 5
     assert issubclass(named_types.TIMESTAMP, DateTime)
+
+
+def test_a_type_prints_as_standard_sql_writes_it() -> None:
+    class Place(UserDefinedType):
+        def get_col_spec(self, **kw: object) -> str:
+            return "POINT"
+
+    class Lowered(TypeDecorator):
+        impl = String(7)
+
+    printed = {
+        String(30): "VARCHAR(30)", String(): "VARCHAR", Numeric(10, 2): "NUMERIC(10, 2)", BigInteger(): "BIGINT", LargeBinary(): "BLOB",
+        ARRAY(String(3)): "VARCHAR(3)[]", Place(): "POINT", Lowered(): "VARCHAR(7)", Boolean(): "BOOLEAN",
+    }  # fmt: skip
+    assert [str(type_) for type_ in printed] == list(printed.values())
+    assert [type_.compile() for type_ in printed] == list(printed.values())
+    assert repr(String(30)) == "String(length=30)"

@@ -14,7 +14,8 @@ from flask_uow.sql.compiler.parts import PartsCompiler
 from flask_uow.sql.compiler.select import SelectCompiler
 from flask_uow.sql.interfaces import SQLDialect
 from flask_uow.sql.nodes import ClauseElement, Shape, stringifier
-from flask_uow.sql.types import TypeArgument, TypeEngine, to_instance
+from flask_uow.sql.types import ARRAY, TypeArgument, TypeEngine, UserDefinedType, to_instance
+from flask_uow.sql.types.base import printer
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import HasDialect
@@ -81,6 +82,10 @@ class GenericDialect:
         stored: Any = type_.stored_type
         if stored.native_name is not None:
             return str(stored.native_name)
+        if isinstance(stored, UserDefinedType):
+            return stored.get_col_spec()
+        if isinstance(stored, ARRAY):
+            return f"{self.type_ddl(stored.item_type)}[]"
         word: str = _WORDS.get(stored.lookup_name) or str(stored.lookup_name).upper()
         numbers = [getattr(stored, name, None) for name in ("length", "precision", "scale")]
         given = ", ".join(str(number) for number in numbers if number is not None)
@@ -105,7 +110,7 @@ def _name_of(slot: Slot, number: int) -> str:
 
 
 GenericDialect.compiler_class = _PrintingCompiler
-_GENERIC = GenericDialect()
+_GENERIC = printer.dialect = GenericDialect()
 
 
 class PrintedStatement:

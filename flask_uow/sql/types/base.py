@@ -27,6 +27,15 @@ __all__ = ["NativeType", "NullType", "TypeEngine", "type_for_value"]
 T = TypeVar("T")
 
 
+class _Printer:
+    """Holds the dialect by which types are printed; the compiler package, which stands above them, fills it when it is imported."""
+
+    dialect: Any = None
+
+
+printer = _Printer()
+
+
 class TypeEngine(Generic[T]):
     """The base of all column types. Immutable: every parameter is given at construction.
 
@@ -219,9 +228,12 @@ class TypeEngine(Generic[T]):
     def compile(self, dialect: SQLDialect | None = None) -> str:
         """Return the type as DDL writes it.
 
-        :param dialect: the dialect of a database, ``engine.dialect``; a general form when None.
+        :param dialect: the dialect of a database, ``engine.dialect``; standard SQL when None.
         """
-        return self.lookup_name.upper() if dialect is None else dialect.type_ddl(self)
+        return str((printer.dialect if dialect is None else dialect).type_ddl(self))
+
+    def __str__(self) -> str:
+        return self.compile()
 
     def is_mutable(self) -> bool:
         """Return True where values are changed in place, so that a copy is kept of each to compare it with."""
