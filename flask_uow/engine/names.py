@@ -120,7 +120,6 @@ class ColumnNames(tuple[str, ...]):
             if all(map(is_, given_now, (anchor for element in other.elements for anchor in _anchors(element)))):
                 return other
         other = ColumnNames.of(self, elements)
-        other.as_given = self.as_given
         self._others = [*self._others[-9:], other]
         return other
 

@@ -144,8 +144,9 @@ def results_under_names(
 
 def names_for(names: ColumnNames, statement: SelectBase, kind: ResultKind) -> tuple[str, ...]:
     """Return the names of the items in rows of a statement, of those of a plan; a Query leaves them as they were given."""
-    own = names.of_statement(getattr(statement, "entities", ()), whole=True) if not names.is_fixed else names
-    return own.as_given if kind in ("query", "each row") and own.as_given is not None else own
+    if kind in ("query", "each row") and names.as_given is not None:
+        names = names.as_given
+    return names if names.is_fixed else names.of_statement(getattr(statement, "entities", ()), whole=True)
 
 
 def results_of(run: QueryRun, rows: Rows, kind: ResultKind, names: tuple[str, ...] | None = None) -> list[Any]:

@@ -689,5 +689,12 @@ def test_attributes_of_aliases_made_anew_are_told_apart(session: Session) -> Non
     second = session.execute(select(two.id, one.id).where(two.id == 2, one.id == 1)).one()
     for row in (first, second):
         assert (row._mapping[one.id], row._mapping[two.id]) == (1, 2)
+    # rows of a Query have names as they were given, and know the same of them
+    for _ in range(2):
+        one, two = two, one
+        of_query = session.query(one.id, two.id).filter(one.id == 1, two.id == 2).one()
+        assert (of_query._mapping[one.id], of_query._mapping[two.id]) == (1, 2)
+        again = session.query(one.id, two.id, one.name).filter(one.id == 1, two.id == 2)
+        assert [row._mapping[two.id] for row in again] == [row._mapping[two.id] for row in again.yield_per(1)] == [2]
     with pytest.raises(KeyError, match="was not selected"):
         _ = session.execute(select(User.id)).first()._mapping[Post.id]  # type: ignore[union-attr]
