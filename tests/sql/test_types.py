@@ -14,6 +14,7 @@ import pytest
 from flask_uow.exc import ArgumentError, DataError
 from flask_uow.sql import types
 from flask_uow.sql.types import (
+    ARRAY,
     JSON,
     NULLTYPE,
     BigInteger,
@@ -30,7 +31,9 @@ from flask_uow.sql.types import (
     String,
     Text,
     Time,
+    TypeDecorator,
     TypeEngine,
+    UserDefinedType,
     Uuid,
     to_instance,
     type_for_annotation,
