@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flask_uow.engine import Connection, Engine
+from flask_uow.engine import Connection, Engine, create_engine
 from flask_uow.exc import ArgumentError, CompileError
 from flask_uow.sql import (
     ARRAY,
@@ -51,6 +51,7 @@ from flask_uow.sql import (
     literal,
     select,
     text,
+    tuple_,
     update,
 )
 
@@ -232,3 +233,25 @@ def test_ddl_is_executed(connection: Connection) -> None:
     for _ in range(2):
         connection.execute(DropTable(parent, if_exists=True))
     assert "parent" not in connection.table_names()
+
+
+def test_groups_of_several_kinds_are_written_as_two_words() -> None:
+    table = Table("sale", MetaData(), Column("a", Integer), Column("b", Integer), Column("n", Integer))
+    sets = func.grouping_sets(tuple_(table.c.a), tuple_(table.c.a, table.c.b), tuple_())
+    grouped = select(table.c.a, func.sum(table.c.n)).group_by(sets)
+    assert str(grouped).endswith("GROUP BY GROUPING SETS((sale.a), (sale.a, sale.b), ())")
+
+
+def test_groups_of_several_kinds_have_a_row_for_each(postgresql_uri: str) -> None:
+    engine = create_engine(postgresql_uri)
+    metadata = MetaData()
+    table = Table("sale", metadata, Column("a", Integer), Column("b", Integer), Column("n", Integer))
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(
+            insert(table), [{"a": 1, "b": 1, "n": 1}, {"a": 1, "b": 2, "n": 2}, {"a": 2, "b": 1, "n": 4}]
+        )
+        sets = func.grouping_sets(tuple_(table.c.a), tuple_())
+        found = connection.execute(select(table.c.a, func.sum(table.c.n)).group_by(sets).order_by(table.c.a)).all()
+        assert [tuple(row) for row in found] == [(1, 3), (2, 4), (None, 7)]
+    engine.dispose()

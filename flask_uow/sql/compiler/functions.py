@@ -31,6 +31,9 @@ class FunctionCompiler(ExpressionCompiler):
             return name
         if name.lower() == "aggregate_strings":
             name = self.string_aggregate
+        elif name.lower() == "grouping_sets":
+            # two words of GROUP BY, and no function
+            name = "GROUPING SETS"
         if name.lower() == "count" and not node.arguments:
             return f"{name}(*)"
         return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
