@@ -304,18 +304,22 @@ class SessionObjects:
 
         :raises InvalidRequestError: when the object has no row yet.
         """
-        state = instance_state(instance)
+        # benchmark: delete_objects
+        state = getattr(instance, "__dict__", {}).get(STATE)
+        if type(state) is not InstanceState:
+            state = instance_state(instance)
         if state in self.deleted:
             return
         if state.row_key is None:
             raise InvalidRequestError(
                 f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session."
             )
-        if state.owner is None and self.was_deleted(state):
-            # a flush was faster: it has deleted the object as an orphan, say
-            return
         marked: Any = state()
-        if not self.holds(state):
+        owner = state.owner
+        if owner is None or owner.session_ref is not self.session_ref:
+            if owner is None and self.was_deleted(state):
+                # a flush was faster: it has deleted the object as an orphan, say
+                return
             self.attach(marked)
         if not type(marked).__mapper__.relationships:
             self.deleted[state] = marked
