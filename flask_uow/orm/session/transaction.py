@@ -300,7 +300,7 @@ class SessionTransaction:
         if session.is_flushing:
             return
         if session.objects.left_behind:
-            refuse_lost_changes(session.objects.left_behind)
+            refuse_lost_changes(session.objects)
         # hooks may leave changes behind, hence more than one turn; a circle of them is an error of the application
         for _ in range(100):
             if not session.objects.has_changes():

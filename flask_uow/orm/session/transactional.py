@@ -134,7 +134,7 @@ class TransactionalSession:
         """
         chosen = self._chosen(objects, "flush") if objects is not None or self.is_flushing else None
         if self.objects.left_behind:
-            refuse_lost_changes(self.objects.left_behind)
+            refuse_lost_changes(self.objects)
         if self.objects.has_changes():
             self._flush(chosen, None)
 

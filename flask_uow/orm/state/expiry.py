@@ -15,7 +15,7 @@ from flask_uow.orm.state.history import get_history
 from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.orm.state.keeping import collection_names, set_all_aside, set_values_aside
 from flask_uow.orm.state.members import contains_identical, members_of
-from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS, values_left_behind
+from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS, leave_behind, values_at_hand
 from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, READ, STATE, STAYED, UNDONE, Direction
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ def expire_all(
     """
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
     keeps_loaded, keeps_older = keep is Keep.LOADED, keep is Keep.OLDER
-    for holder_of_values in objects.mutable.values():
-        objects.left_behind += values_left_behind(holder_of_values)
+    at_hand = [one for holder in objects.mutable.values() for one in values_at_hand(holder)]
     for base, identities in list(objects.families.items()):
         if wanted is not None and base not in wanted:
             continue
@@ -115,6 +114,8 @@ def expire_all(
         for obj in told:
             for hook in type(obj).__mapper__.hooks.expire:
                 hook(obj, None)
+    if at_hand or objects.left_behind:
+        leave_behind(objects, at_hand, gives_up=wanted is None)
 
 
 def _forget_changes(objects: SessionObjects, mapper: Mapper, obj: MappedObject, state: InstanceState) -> dict[str, Any]:
@@ -146,9 +147,7 @@ def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iter
             raise mapper.unknown_attribute(name)
     kept = values.get(KEPT, {})
     snapshots = values.get(SNAPSHOTS, {})
-    holder = state.owner.session_ref() if snapshots and state.owner is not None else None
-    if holder is not None:
-        holder.objects.left_behind += values_left_behind(obj, names)
+    at_hand = values_at_hand(obj, names) if snapshots else []
     given = _given_by_parents(mapper, obj, state, names)
     if state.changes or PENDING in values:
         _leave_to_other_sides(mapper, obj, names)
@@ -172,6 +171,11 @@ def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iter
         state.changes = None
         if state.owner is not None:
             state.owner.modified.pop(state, None)
+    session = state.owner.session_ref() if at_hand and state.owner is not None else None
+    if session is not None:
+        # not the popped value of the loop, which would count as held
+        value = None
+        leave_behind(session.objects, at_hand)
     for hook in mapper.hooks.expire:
         hook(obj, names if attribute_names is not None else None)
 

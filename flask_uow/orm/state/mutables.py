@@ -18,6 +18,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.state.instance_state import InstanceState
+    from flask_uow.orm.state.session_objects import SessionObjects
     from flask_uow.sql.types import TypeEngine
 
 __all__ = [
@@ -26,8 +27,9 @@ __all__ = [
     "LeftBehind",
     "copied",
     "find_mutations",
+    "leave_behind",
     "refuse_lost_changes",
-    "values_left_behind",
+    "values_at_hand",
     "record_mutations",
     "remember",
     "take_as_loaded",
@@ -44,17 +46,19 @@ SNAPSHOTS = "_uow_snapshots"
 class LeftBehind(NamedTuple):
     """A value that its object has expired, and that somebody may hold still.
 
-    :ivar called: its attribute, as messages call it.
+    :ivar holder: the object.
+    :ivar name: its attribute.
     """
 
     value: weakref.ref[Any]
     copy: Any
     type_: TypeEngine[Any]
-    called: str
+    holder: weakref.ref[Any]
+    name: str
 
 
-def values_left_behind(obj: MappedObject, names: Iterable[str] | None = None) -> list[LeftBehind]:
-    """Return the values of an object that is about to expire which tell of their changes, and have none that was not written.
+def values_at_hand(obj: MappedObject, names: Iterable[str] | None = None) -> list[LeftBehind]:
+    """Return the values of an object that is about to expire which tell of their changes.
 
     :param names: the attributes that expire; all when None.
     """
@@ -66,24 +70,55 @@ def values_left_behind(obj: MappedObject, names: Iterable[str] | None = None) ->
         # a plain dict or list cannot be referred to weakly
         if value is None or name not in snapshots or type(value).__weakrefoffset__ == 0:
             continue
-        if (names is None or name in names) and type_.compare_values(snapshots[name], value):
-            found.append(LeftBehind(weakref.ref(value), snapshots[name], type_, f"{type(obj).__name__}.{name}"))
+        if names is None or name in names:
+            found.append(LeftBehind(weakref.ref(value), snapshots[name], type_, weakref.ref(obj), name))
     return found
 
 
-def refuse_lost_changes(left_behind: list[LeftBehind]) -> None:
+def leave_behind(objects: SessionObjects, at_hand: list[LeftBehind], gives_up: bool = False) -> None:
+    """Note which values somebody holds that objects have just expired, but for those with changes: these were given up knowingly.
+
+    :param at_hand: what :func:`values_at_hand` has found before.
+    :param gives_up: True where all changes are given up, those of values that were left behind before, too.
+    """
+    # the dead ones go here, as a Session that only reads never looks at them before a flush
+    objects.left_behind = [
+        one
+        for one in objects.left_behind
+        if (value := one.value()) is not None and not (gives_up and not one.type_.compare_values(one.copy, value))
+    ]
+    for one in at_hand:
+        value, holder = one.value(), one.holder()
+        if value is None or (holder is not None and holder.__dict__.get(one.name) is value):
+            continue
+        if one.type_.compare_values(one.copy, value):
+            objects.left_behind.append(one)
+
+
+def refuse_lost_changes(objects: SessionObjects) -> None:
     """Raise an error where a value was changed that its object has expired: nobody would write that. Forget those that are gone.
 
     :raises InvalidRequestError: naming the attribute.
     """
-    alive = [(one, value) for one in left_behind if (value := one.value()) is not None]
-    lost = [one.called for one, value in alive if not one.type_.compare_values(one.copy, value)]
-    left_behind[:] = [one for one, value in alive if not lost]
+    alive = [(one, value) for one in objects.left_behind if (value := one.value()) is not None]
+    changed = [(one, value) for one, value in alive if not one.type_.compare_values(one.copy, value)]
+    known = _values_of(objects, changed) if changed else set()
+    lost = [one for one, value in changed if id(value) not in known]
+    gone = {id(one) for one, _ in changed}
+    objects.left_behind = [one for one, _ in alive if not lost and id(one) not in gone]
     if lost:
+        called = f"{type(lost[0].holder()).__name__}.{lost[0].name}" if lost[0].holder() is not None else lost[0].name
         raise InvalidRequestError(
-            f"a value of {lost[0]} was changed after its object had expired, by a commit or rollback say, and belongs to no object any more. Read"
-            f" {lost[0]} again after the commit, and change that value."
+            f"a value of {called} was changed after its object had expired, by a commit or rollback say, and belongs to no object any more. Read"
+            f" {called} again after the commit, and change that value."
         )
+
+
+def _values_of(objects: SessionObjects, changed: list[tuple[LeftBehind, Any]]) -> set[int]:
+    """Return the ids of the values that objects of a Session have, and those that have left them: the value may have been set again."""
+    holders = [*objects.new.values(), *objects.modified.values(), *objects.mutable.values()]
+    holders += [holder for one, _ in changed if (holder := one.holder()) is not None]
+    return {id(obj.__dict__.get(name)) for obj in holders for name, _ in type(obj).__mapper__.mutable_types}
 
 
 def remember(state: InstanceState, obj: MappedObject) -> None:

@@ -380,3 +380,83 @@ def test_a_change_of_a_value_that_its_object_has_expired_is_an_error_and_not_los
     del unchanged
     session.commit()
     assert not session.objects.left_behind
+
+
+def test_a_value_that_an_object_has_again_is_not_left_behind(session: Session) -> None:
+    profile = Profile(data={"a": 1})
+    session.add(profile)
+    session.commit()
+    data = profile.data
+    session.commit()
+    # set again, or given to another object
+    profile.data = data
+    data["again"] = 1
+    session.commit()
+    assert profile.data == {"a": 1, "again": 1}
+    session.commit()
+    other = Profile(data=data)
+    data["other"] = 1
+    session.add(other)
+    session.commit()
+    assert (profile.data, other.data) == ({"a": 1, "again": 1}, {"a": 1, "again": 1, "other": 1})
+    template = MutableDict({"n": 0})
+    for number in (1, 2, 3):
+        template["n"] = number
+        session.add(Profile(data=template))
+        session.commit()
+    found = session.scalars(select(Profile.data).order_by(Profile.id)).all()[-3:]
+    assert found == [{"n": 1}, {"n": 2}, {"n": 3}]
+    # two objects have it, one of which expires
+    shared = Profile(data=profile.data)
+    session.add(shared)
+    session.flush()
+    session.refresh(shared)
+    profile.data["k"] = 1
+    session.commit()
+    assert "k" in profile.data
+    assert "k" not in shared.data
+
+
+def test_a_value_of_an_object_that_has_left_the_session_is_not_left_behind(session: Session) -> None:
+    profile = Profile(data={"a": 1})
+    session.add(profile)
+    session.commit()
+    new = Profile(data={"n": 1})
+    session.add(new)
+    session.flush()
+    session.rollback()
+    # a new object of no session again
+    new.data["m"] = 2
+    session.commit()
+    assert profile.data == {"a": 1}
+    session.expunge(profile)
+    session.commit()
+    profile.data["k"] = 1
+    session.add(Profile())
+    session.commit()
+    assert profile.data == {"a": 1, "k": 1}
+
+
+def test_a_rollback_gives_up_the_changes_of_values_that_were_left_behind(session: Session) -> None:
+    profile = Profile(data={"a": 1})
+    session.add(profile)
+    session.commit()
+    data = profile.data
+    session.begin_nested().rollback()
+    data["q"] = 1
+    session.rollback()
+    session.add(Profile())
+    session.commit()
+    assert profile.data == {"a": 1}
+
+
+def test_values_that_nobody_holds_are_not_kept(session: Session) -> None:
+    profile = Profile(data={"a": 1})
+    session.add(profile)
+    session.commit()
+    for _ in range(5):
+        data = profile.data
+        session.rollback()
+        assert data == {"a": 1}
+        del data
+        assert len(session.objects.left_behind) <= 1
