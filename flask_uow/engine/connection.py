@@ -171,14 +171,7 @@ class Connection(EndingConnection):
             statement = with_options(statement, execution_options)
         if self.listeners.around:
             return execute_told(self, statement, parameters)
-        if not self._stack and self._begin_implicitly():
-            try:
-                return execute_statement(self, statement, parameters)
-            except BaseException:
-                # a statement that fails leaves no transaction behind that it began itself
-                self.rollback()
-                raise
-        return execute_statement(self, statement, parameters)
+        return self.execute_untold(statement, parameters)
 
     def execute_untold(self, statement: Statement, parameters: Parameters) -> Any:
         """Execute a statement; what listens to ``before_execute`` has been told of it. For the package."""
@@ -186,6 +179,7 @@ class Connection(EndingConnection):
             try:
                 return execute_statement(self, statement, parameters)
             except BaseException:
+                # a statement that fails leaves no transaction behind that it began itself
                 self.rollback()
                 raise
         return execute_statement(self, statement, parameters)
