@@ -25,7 +25,7 @@ from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import Alias, FromClause, Join
-from flask_uow.sql.subqueries import CTE, Subquery
+from flask_uow.sql.subqueries import CTE, Lateral, Subquery
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
@@ -267,7 +267,8 @@ class _Filtering:
         made.columns_clause = tuple(self._columns_of(select))
         replaced: dict[int, FromClause] = {}
         conditions: list[ColumnElement[bool]] = []
-        for element in elements:
+        # LATERAL ones may name those beside them
+        for element in sorted(elements, key=_is_lateral):
             replaced[id(element)], found = self._element(element)
             conditions.extend(found)
         for name in ("given_froms", "_entity_froms"):
@@ -296,17 +297,16 @@ class _Filtering:
 
     def _say_of_subqueries(self, made: Select) -> None:
         """Say of the subqueries in FROM that have got conditions what was said of those they stand for."""
-        replacements = self._subqueries
-
-        def replace(node: ClauseElement) -> ClauseElement | None:
-            found = replacements.get(id(getattr(node, "table", None)))
-            return found.c[str(node.key)] if found is not None else None  # type: ignore[attr-defined]
-
+        replace = self._of_replaced
         for name in (*_CLAUSES, "group_by_clauses", "distinct_clause", "columns_clause"):
             clauses = getattr(made, name)
             if isinstance(clauses, tuple):
                 setattr(made, name, tuple(rewritten(clause, replace) for clause in clauses))
         made.given_froms = tuple(_with_conditions(element, replace) for element in made.given_froms)
+
+    def _of_replaced(self, node: ClauseElement) -> ClauseElement | None:
+        found = self._subqueries.get(id(getattr(node, "table", None)))
+        return found.c[str(node.key)] if found is not None else None  # type: ignore[attr-defined]
 
     def within(self, node: ClauseElement) -> ClauseElement | None:
         """Return a SELECT that stands in an expression with the conditions; None for any other node."""
@@ -356,17 +356,33 @@ class _Filtering:
                 return None
             made = Alias(inner, element.name)
         elif type(element) is Subquery:
-            made = Subquery(rewritten(element.select_element, self.within), element.name)
+            made = Subquery(self._by_itself(element.select_element), element.name)
+        elif type(element) is Lateral:
+            inner_select = rewritten(element.select_element, self.within)
+            made = Lateral(
+                rewritten(inner_select, self._of_replaced) if self._subqueries else inner_select, element.name
+            )
         elif type(element) is CTE and isinstance(element.select_element, SelectBase):
             made = CTE(element.select_element, element.name, element.recursive, element.nesting)
             made.prefixes, made.suffixes = element.prefixes, element.suffixes
             # a recursive one is found within itself
             self._made[id(element)] = element, made
-            made.select_element = rewritten(element.select_element, self.within)
+            made.select_element = self._by_itself(element.select_element)
         else:
             return None
         self._made[id(element)] = element, made
         return made
+
+    def _by_itself(self, select: S) -> S:
+        """Return a SELECT in FROM, which takes nothing from those around it, with the conditions."""
+        around, self._around = self._around, frozenset()
+        made = rewritten(cast("Any", select), self.within)
+        self._around = around
+        return cast("S", made)
+
+
+def _is_lateral(element: FromClause) -> bool:
+    return any(isinstance(part, Lateral) for part in element.from_objects())
 
 
 def _sources_inside(element: FromClause) -> list[Entity]:

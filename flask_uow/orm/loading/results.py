@@ -100,7 +100,8 @@ def load_result(
         loaded = load_result(session, connection, select, parameters, kind, is_told=True)
         tell_after(connection, select, parameters, None)
         return loaded
-    select = with_class_criteria(select)
+    # what was selected is looked up by the items as they were given
+    asked, select = select, with_class_criteria(select)
     dialect, cache = connection.dialect, connection.engine.compiled_cache
     populate = bool(select.get_execution_options().get("populate_existing"))
     if isinstance(select, FromStatement):
@@ -110,14 +111,14 @@ def load_result(
         described, rows = connection.fetch_described(compiled.sql, given, write=compiled.is_write)
         plan = plan_given(select, described, compiled, dialect)
         run = QueryRun(session, dialect, plan, populate, None, None, values_with_options(select))
-        return results_under_names(run, rows, kind, select)
+        return results_under_names(run, rows, kind, asked)
     plan, values = find_plan(select, dialect, cache)
     sql, given, write = plan.compiled.sql, plan.parameters(values, parameters), plan.compiled.is_write
     # columns alone: rows are made of the driver's directly
     if plan.make_rows is not None and kind != "scalars":
         names = plan.names
         if type(names) is ColumnNames and not (names.is_fixed and names.as_given is None):
-            names = names_for(names, select, kind)
+            names = names_for(names, asked, kind)
             if names is not plan.names:
                 found = connection.fetch_all(sql, given, write=write, make=plan.make_rows)
                 return names, list(map(row_class(names), found))
@@ -129,7 +130,7 @@ def load_result(
         return plan.names, each_once(objects) if kind == "query" and plan.may_repeat else objects
     repeatable = select if isinstance(select, Select) else None
     run = QueryRun(session, dialect, plan, populate, None, repeatable, values, parameters)
-    return results_under_names(run, rows, kind, select)
+    return results_under_names(run, rows, kind, asked)
 
 
 def results_under_names(

@@ -31,6 +31,7 @@ from flask_uow import (
     select,
     selectinload,
     subqueryload,
+    true,
     update,
     with_loader_criteria,
 )
@@ -308,6 +309,44 @@ def test_a_common_table_expression_has_them_wherever_it_is_named(session: Sessio
     up = select(func.count()).select_from(chain)
     assert session.scalars(up).all() == [2]
     assert session.scalars(up.options(present(Author))).all() == [1]
+    # named in its conditions alone
+    chain = select(Author.id, Author.boss_id).where(Author.name == "ann").cte("chain", recursive=True)
+    chain = chain.union_all(select(Author.id, Author.boss_id).where(Author.id == chain.c.boss_id))
+    up = select(func.count()).select_from(chain)
+    assert session.scalars(up).all() == [2]
+    assert session.scalars(up.options(present(Author))).all() == [1]
+    of_chain = select(Author.name).where(Author.id.in_(select(chain.c.id)))
+    assert session.scalars(of_chain.options(present(Book))).all() == session.scalars(of_chain).all()
+
+
+def test_rows_know_what_was_selected_from_a_subquery_that_has_them(session: Session) -> None:
+    for _ in range(3):
+        whole = aliased(Book, select(Book).subquery())
+        value = select(func.count(Book.id)).scalar_subquery()
+        statement = select(whole.title, whole.id, value).order_by(whole.id.desc()).options(present(Book))
+        for options in ({}, {"yield_per": 1}):
+            found = session.execute(statement, execution_options=options).first()
+            assert found is not None
+            assert (found._mapping[whole.id], found._mapping[whole.title], found._mapping[value]) == (4, "four", 3)
+    one, two = (aliased(Book, select(Book).subquery()) for _ in range(2))
+    for _ in range(3):
+        one, two = two, one
+        pair = session.execute(select(one.id, two.id).where(one.id == 1, two.id == 3).options(present(Book))).one()
+        assert (pair._mapping[one.id], pair._mapping[two.id]) == (1, 3)
+
+
+def test_a_lateral_subquery_has_them_and_what_it_names_beside_it(session: Session) -> None:
+    if session.get_bind().dialect.name == "sqlite":
+        pytest.skip("SQLite has no LATERAL")
+    for form in ("subquery", "cte"):
+        writers = getattr(select(Author.id, Author.name), form)()
+        books = select(Book.title).where(Book.author_id == writers.c.id).lateral()
+        pairs = select(writers.c.name, books.c.title).join(books, true())
+        expected = {("ann", "one"), ("ann", "two"), ("ann", "three"), ("bo", "four")}
+        assert {tuple(row) for row in session.execute(pairs)} == expected
+        assert {tuple(row) for row in session.execute(pairs.options(present(Book)))} == expected - {("ann", "two")}
+        only_ann = pairs.options(present(Book), with_loader_criteria(Author, Author.name == "ann"))
+        assert {tuple(row) for row in session.execute(only_ann)} == {("ann", "one"), ("ann", "three")}
 
 
 def test_selected_values_and_compounds_have_them(session: Session) -> None:

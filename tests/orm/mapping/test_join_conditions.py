@@ -598,6 +598,39 @@ def test_an_object_that_is_linked_twice_is_there_once(base: Any, engine: Engine,
         assert [fruit.id for fruit in shops[0].sold] == [1, 2]
 
 
+def test_an_object_that_is_linked_twice_can_be_removed(base: Any, engine: Engine) -> None:
+    class Sale(base):
+        __tablename__ = "sale"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shop_id: Mapped[int | None] = mapped_column(ForeignKey("shop.id"))
+        fruit_id: Mapped[int | None] = mapped_column(ForeignKey("fruit.id"))
+
+    class Shop(base):
+        __tablename__ = "shop"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        sold: Mapped[list[Fruit]] = relationship(secondary="sale", order_by="Fruit.id")
+
+    class Fruit(base):
+        __tablename__ = "fruit"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Shop(id=1), Shop(id=2), Fruit(id=1), Fruit(id=2)])
+        session.flush()
+        session.add_all(
+            [Sale(shop_id=shop, fruit_id=fruit) for shop, fruit in [(1, 1), (1, 1), (1, 2), (2, 2), (2, 2)]]
+        )
+        session.commit()
+        one, two = session.query(Shop).order_by(Shop.id).all()
+        one.sold.remove(one.sold[0])
+        session.commit()
+        assert [fruit.id for fruit in one.sold] == [2]
+        session.delete(two)
+        session.commit()
+        assert session.query(Sale.shop_id, Sale.fruit_id).all() == [(1, 2)]
+
+
 def test_a_link_to_nothing_is_no_partner_in_an_outer_join(base: Any, engine: Engine) -> None:
     link = Table(
         "link", base.metadata, Column("left_id", ForeignKey("left.id")), Column("right_id", ForeignKey("right.id"))
