@@ -19,6 +19,7 @@ from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, hooks_of_class
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.mutables import lost_changes
 from flask_uow.web import signals
 from flask_uow.web.outcome import Kind
 from flask_uow.web.retry import Progress
@@ -108,7 +109,8 @@ class WebSession(Session):
         # one that a failed flush made inactive counts: committing it must fail
         if transaction is not None and (transaction.participants.members or not transaction.is_active):
             return True
-        return self.objects.has_changes()
+        # a change that nobody would write is an error of the commit
+        return self.objects.has_changes() or bool(self.objects.left_behind and lost_changes(self.objects))
 
     def has_changes(self) -> bool:
         """Return whether there is work that a rollback would undo: changes, flushed or not, and whatever else was sent that writes."""

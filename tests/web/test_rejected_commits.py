@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_uow import IntegrityError, UnitOfWork, exc
-from tests.web.apps import add_note, saved_texts
+from flask_uow import JSON, IntegrityError, Mapped, MutableDict, UnitOfWork, exc, mapped_column
+from tests.web.apps import add_note, dispose, make_app, saved_texts
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +97,35 @@ def test_a_view_that_rolls_back_after_an_error_saves_what_it_does_afterwards(
 
     assert post(flask_app, http, view) == 200
     assert saved_texts(db, flask_app) == ["after", "taken"]
+
+
+def test_a_change_of_a_value_that_a_commit_has_expired_is_no_success(database_uri: str) -> None:
+    db = UnitOfWork()
+
+    class Owner(db.Model):  # type: ignore[misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        likes = mapped_column(MutableDict.as_mutable(JSON))
+
+    app = make_app(db, database_uri)
+    held: list[Any] = []
+
+    @app.get("/<name>")
+    def change(name: str) -> Any:
+        owner = db.session.get(Owner, 1)
+        held.append(owner.likes)
+        db.session.commit()
+        (held[-1] if name == "expired" else owner.likes)["x"] = name
+        return dict(owner.likes)
+
+    with app.app_context():
+        db.create_all()
+        db.session.add(Owner(id=1, likes={}))
+        db.session.commit()
+    http = app.test_client()
+    app.testing = False
+    assert http.get("/expired").status_code == 500
+    assert http.get("/anew").json == {"x": "anew"}
+    assert http.get("/expired").status_code == 500
+    with app.app_context():
+        assert db.session.get(Owner, 1).likes == {"x": "anew"}
+    dispose(db, app)

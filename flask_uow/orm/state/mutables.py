@@ -27,6 +27,7 @@ __all__ = [
     "LeftBehind",
     "copied",
     "find_mutations",
+    "lost_changes",
     "leave_behind",
     "refuse_lost_changes",
     "values_at_hand",
@@ -95,18 +96,24 @@ def leave_behind(objects: SessionObjects, at_hand: list[LeftBehind], gives_up: b
             objects.left_behind.append(one)
 
 
-def refuse_lost_changes(objects: SessionObjects) -> None:
-    """Raise an error where a value was changed that its object has expired: nobody would write that. Forget those that are gone.
-
-    :raises InvalidRequestError: naming the attribute.
-    """
+def lost_changes(objects: SessionObjects) -> list[LeftBehind]:
+    """Return the values that were changed after their objects had expired: nobody would write that. Forget those that are gone."""
     alive = [(one, value) for one in objects.left_behind if (value := one.value()) is not None]
     changed = [(one, value) for one, value in alive if not one.type_.compare_values(one.copy, value)]
     known = _values_of(objects, changed) if changed else set()
-    lost = [one for one, value in changed if id(value) not in known]
-    gone = {id(one) for one, _ in changed}
-    objects.left_behind = [one for one, _ in alive if not lost and id(one) not in gone]
+    found_again = {id(one) for one, value in changed if id(value) in known}
+    objects.left_behind = [one for one, _ in alive if id(one) not in found_again]
+    return [one for one, _ in changed if id(one) not in found_again]
+
+
+def refuse_lost_changes(objects: SessionObjects) -> None:
+    """Raise an error where a value was changed that its object has expired; once.
+
+    :raises InvalidRequestError: naming the attribute.
+    """
+    lost = lost_changes(objects)
     if lost:
+        objects.left_behind = []
         called = f"{type(lost[0].holder()).__name__}.{lost[0].name}" if lost[0].holder() is not None else lost[0].name
         raise InvalidRequestError(
             f"a value of {called} was changed after its object had expired, by a commit or rollback say, and belongs to no object any more. Read"
