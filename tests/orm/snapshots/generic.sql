@@ -164,7 +164,7 @@ CREATE TABLE identified (
 -- ddl: 05 CreateTable arrayed
 CREATE TABLE arrayed (
 	id INTEGER NOT NULL,
-	words ARRAY,
+	words VARCHAR(9)[],
 	CONSTRAINT pk_arrayed PRIMARY KEY (id)
 )
 
