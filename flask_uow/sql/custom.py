@@ -90,8 +90,9 @@ class GenericFunction(FunctionElement[V]):
     :param arguments: expressions, or values.
     :param type_: the type of the result, where it is not the class's.
 
-    >>> class buffer(GenericFunction[str]):
-    ...     type, name, package, inherit_cache = String(), "ST_Buffer", "geo", True
+    >>> class Buffer(GenericFunction[str]):
+    ...     type, name, identifier, package = String(), "ST_Buffer", "buffer", "geo"
+    ...     inherit_cache = True
     >>> print(func.geo.buffer("x", 2))
     ST_Buffer(:param_1, :param_2)
     """
