@@ -173,16 +173,21 @@ class Connection(EndingConnection):
             return execute_told(self, statement, parameters)
         return self.execute_untold(statement, parameters)
 
-    def execute_untold(self, statement: Statement, parameters: Parameters) -> Any:
-        """Execute a statement; what listens to ``before_execute`` has been told of it. For the package."""
+    def execute_untold(
+        self, statement: Any, parameters: Any, send: Callable[[Connection, Any, Any], Any] = execute_statement
+    ) -> Any:
+        """Execute a statement; what listens to ``before_execute`` has been told of it. For the package.
+
+        :param send: executes it in the transaction that there is.
+        """
         if not self._stack and self._begin_implicitly():
             try:
-                return execute_statement(self, statement, parameters)
+                return send(self, statement, parameters)
             except BaseException:
                 # a statement that fails leaves no transaction behind that it began itself
                 self.rollback()
                 raise
-        return execute_statement(self, statement, parameters)
+        return send(self, statement, parameters)
 
     def exec_driver_sql(
         self, statement: str, parameters: object = None, execution_options: Mapping[str, Any] | None = None
@@ -198,13 +203,8 @@ class Connection(EndingConnection):
         if not isinstance(statement, str):
             raise ArgumentError(f"exec_driver_sql() takes SQL text, got {statement!r}. Pass statements to execute().")
         check_driver_options(execution_options or {})
-        if not self._stack and self._begin_implicitly():
-            try:
-                return execute_driver_sql(self, statement, parameters)
-            except BaseException:
-                self.rollback()
-                raise
-        return execute_driver_sql(self, statement, parameters)
+        result: Result = self.execute_untold(statement, parameters, execute_driver_sql)
+        return result
 
     @property
     def connection(self) -> RawConnection:
@@ -479,23 +479,6 @@ class Connection(EndingConnection):
             raise
         return transaction
 
-    def _end_unwritten(self) -> None:
-        """Make room for a transaction: end one that the first statement has begun and that has written nothing.
-
-        :raises InvalidRequestError: for any other one.
-        """
-        transaction = self._stack[0]
-        if not transaction.is_implicit:
-            raise InvalidRequestError(
-                "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
-            )
-        if len(self._stack) > 1 or self.ask_whether_written():
-            raise InvalidRequestError(
-                "a transaction is open on this connection already: its first statement has begun it, and something was written since. Call"
-                " commit() or rollback() before begin(), or begin() before the first statement; begin_nested() is for a savepoint."
-            )
-        transaction.rollback()
-
     def begin_nested(self) -> Transaction:
         """Set a savepoint within the open transaction; begin a transaction when none is open."""
         if not self._stack:
@@ -518,19 +501,6 @@ class Connection(EndingConnection):
         return nested
 
     has_begun = property(attrgetter("_has_begun"), doc="True once BEGIN has gone out, until the transaction's end.")
-
-    def ask_whether_written(self) -> bool:
-        """Return whether the open transaction has changed anything, or may have; the database is asked where it is not known.
-
-        :raises DBAPIError: when it cannot be asked.
-        """
-        if not self._has_begun or self._gate is READING:
-            return False
-        if self.has_written:
-            return True
-        if not self.dialect.written_sql:
-            return self.may_have_written or not self.dialect.is_server
-        return self._control(self.dialect.written_sql, self.dialect.has_written, self._cursor)
 
     def is_rolled_back_later(self) -> bool:
         """Return whether the connection is inside :meth:`Engine.rolled_back`, so that nothing that it commits lasts."""

@@ -129,8 +129,35 @@ class EndingConnection(SendingConnection):
                 f"{self.dialect.name} has no two-phase commit (PREPARE TRANSACTION), and nothing to finish."
             )
 
+    def ask_whether_written(self) -> bool:
+        """Return whether the open transaction has changed anything, or may have; the database is asked where it is not known.
+
+        :raises DBAPIError: when it cannot be asked.
+        """
+        if not self._has_begun or self._gate is READING:
+            return False
+        if self.has_written:
+            return True
+        if not self.dialect.written_sql:
+            return self.may_have_written or not self.dialect.is_server
+        return self._control(self.dialect.written_sql, self.dialect.has_written, self._cursor)
+
     def _end_unwritten(self) -> None:
-        raise NotImplementedError
+        """Make room for a transaction: end one that the first statement has begun and that has written nothing.
+
+        :raises InvalidRequestError: for any other one.
+        """
+        transaction = self._stack[0]
+        if not transaction.is_implicit:
+            raise InvalidRequestError(
+                "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
+            )
+        if len(self._stack) > 1 or self.ask_whether_written():
+            raise InvalidRequestError(
+                "a transaction is open on this connection already: its first statement has begun it, and something was written since. Call"
+                " commit() or rollback() before begin(), or begin() before the first statement; begin_nested() is for a savepoint."
+            )
+        transaction.rollback()
 
     def end_savepoints(self) -> None:
         """Make what was done in savepoints part of the transaction, which is to be prepared.

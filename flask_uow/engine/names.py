@@ -309,10 +309,7 @@ def _anchors(element: Any) -> tuple[object, ...]:
     if entity is not None:
         return (element, entity) if entity is not element else (element,)
     inner = _plain(element)
-    if getattr(inner, "__visit_name__", None) == "label":
-        table = _table_of(inner.element)
-        return (table,) if table is not None else (inner,)
-    table = _table_of(inner)
+    table = _table_of(inner.element if getattr(inner, "__visit_name__", None) == "label" else inner)
     return (table,) if table is not None else (inner,)
 
 

@@ -90,10 +90,7 @@ class ClassCriteria:
 
     def includes(self, entity: Entity) -> bool:
         """Return True where an entity of the statement itself may be meant."""
-        # what a query is enclosed as is a view, too, and none of the user's aliases
-        views = ("is_plain", "is_of_class")
-        is_class = entity is entity.mapper or any(getattr(entity, name, False) for name in views)
-        return is_class or self.include_aliases or entity is self.alias
+        return entity.is_of_class or self.include_aliases or entity is self.alias
 
     def conditions_for(self, entity: Entity, is_lazy: bool = False) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions on an entity, said of it.

@@ -155,6 +155,11 @@ class EntityView:
         return (self.mapper, self.layout)
 
     @property
+    def is_of_class(self) -> bool:
+        """True where the class itself is meant, and no alias of it."""
+        return self.is_plain
+
+    @property
     def chosen_rows(self) -> EntityView | None:
         """The view as a relationship leads to it: to some of the class's rows; None where it has all of them, as everywhere."""
         return None if self.is_plain else self

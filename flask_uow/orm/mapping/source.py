@@ -319,6 +319,11 @@ class MappedSource:
     # -- as an item of a SELECT
 
     @property
+    def is_of_class(self) -> bool:
+        """True: the class itself is meant, and no alias of it."""
+        return True
+
+    @property
     def mapper(self) -> Any:
         """The mapper itself; an alias of the class answers with the mapper, too."""
         return self

@@ -164,17 +164,22 @@ def _behind_synonym(
 class _NamedView(EntityView):
     """A view of a subquery; the name of an alias goes on being that of its objects in a result row."""
 
-    __slots__ = ("entity_name", "is_of_class")
+    __slots__ = ("_is_of_class", "entity_name")
 
     def __init__(self, entity: Entity, selectable: FromClause, prefix: str, entity_name: str | None) -> None:
         mapper, layout = entity.mapper, entity.layout
         super().__init__(mapper, selectable, layout.names, prefix, layout.extra)
-        self.is_of_class = entity is mapper or any(getattr(entity, name, False) for name in ("is_plain", "is_of_class"))
+        self._is_of_class = entity.is_of_class
         if layout.discriminator is not None:
             self.discriminator = selectable.c[f"{prefix}{DISCRIMINATOR}"]
         # the query inside has the criteria
         self.is_joined = True
         self.entity_name = entity_name
+
+    @property
+    def is_of_class(self) -> bool:
+        # what a query is enclosed as is none of the user's aliases
+        return self._is_of_class
 
     @property
     def plan_atom(self) -> Any:
