@@ -292,7 +292,7 @@ class Select(WordedSelect[TP_co]):
 
     def _add_steps(self, steps: Sequence[tuple[Any, Any, Any]], isouter: bool, full: bool) -> None:
         """Add the joins along a relationship, which starts or ends at something in the statement."""
-        present = {id(p) for f in collect_froms(self.explicit_froms, self.columns_clause) for p in f.from_objects()}
+        present = self._parts_present()
         ends = [
             part for left, right, _ in steps for end in (left, right) if end is not None for part in end.from_objects()
         ]

@@ -224,6 +224,11 @@ class SourcedSelect(SelectBase[TP_co]):
             **{name: tuple(map(found.undone, given)) for name, given in clauses.items() if isinstance(given, tuple)},
         )
 
+    def _parts_present(self) -> set[int]:
+        """Return the ids of the elements that columns and ``select_from()`` bring into FROM, the sides of joins among them."""
+        froms = collect_froms(self.explicit_froms, self.columns_clause)
+        return {id(part) for element in froms for part in element.from_objects()}
+
     def said_of_what_is_selected(self, enclosing: Sequence[set[int]]) -> Self:
         """Return the statement with conditions on classes that are not selected here said of what these are selected from, too.
 
@@ -233,8 +238,7 @@ class SourcedSelect(SelectBase[TP_co]):
         found = {id(node.source): node for node in nodes if node.source.stand_ins is not None}
         if not found:
             return self
-        froms = collect_froms(self.explicit_froms, self.columns_clause)
-        present = {id(part) for element in froms for part in element.from_objects()}.union(*enclosing)
+        present = self._parts_present().union(*enclosing)
         return self._clone()._restated_for(
             node.source for node in found.values() if not any(id(table) in present for table in froms_of(node.element))
         )
@@ -249,8 +253,7 @@ class SourcedSelect(SelectBase[TP_co]):
         named = {id(source.selectable): source for source in sources if source.own_criteria}
         if not named:
             return self
-        froms = collect_froms(self.explicit_froms, self.columns_clause)
-        present = {id(part) for element in froms for part in element.from_objects()}
+        present = self._parts_present()
         made = self._clone()
         for key, source in named.items():
             is_ours = key in own and key not in present
@@ -278,9 +281,8 @@ class SourcedSelect(SelectBase[TP_co]):
 
     def _without_absent(self) -> Self:
         """Return this statement without the criteria of classes that neither its present columns nor anything else brings into FROM."""
-        froms = collect_froms(self.explicit_froms, self.columns_clause)
-        present = {id(part) for element in froms for part in element.from_objects()}
-        for source, criteria in self._entity_criteria if froms else ():
+        present = self._parts_present()
+        for source, criteria in self._entity_criteria if present else ():
             tables = {id(part) for part in source.selectable.from_objects()}
             others = [condition for condition in self.where_clauses if not is_among(condition, criteria)]
             named = {id(element) for condition in others for element in froms_of(condition)}
@@ -293,10 +295,8 @@ class SourcedSelect(SelectBase[TP_co]):
         """Add what tells the rows of the class that a join begins at from others in its table, where only the join brings it in."""
         start = path.parent
         criteria = start.own_criteria
-        if criteria:
-            froms = collect_froms(self.explicit_froms, self.columns_clause)
-            if not any(part is start.selectable for element in froms for part in element.from_objects()):
-                self._add_criteria(start, criteria)
+        if criteria and id(start.selectable) not in self._parts_present():
+            self._add_criteria(start, criteria)
 
     def _note_joined(self, target: object, keeps_all: bool) -> None:
         """Take note of what was joined last.
